@@ -15,8 +15,9 @@
 
 namespace npf::fabric {
 
-// Bytes that travel with a connection request and with its answer. 56 is RDMA CM's private data on a connect.
-inline constexpr std::size_t kHelloBytesMax = 56;
+// Bytes that travel with a connection request and with its answer: RDMA CM's 56 on a connect, less what tells the
+// receiver that they are a hello, and how long (fabric/cm_data.h).
+inline constexpr std::size_t kHelloBytesMax = 48;
 class Hello {
  public:
   Hello() = default;
@@ -109,6 +110,7 @@ struct Capabilities {
   std::uint32_t regions_max = 0;             // per domain
   bool direct = false;                       // Endpoint::direct can answer
   bool remote_access_to_any_memory = false;  // register_memory may grant remote access to memory it did not allocate
+  bool tells_death_from_close = false;  // a killed peer process is kPeerDied; else kDisconnected, as if it had closed
 };
 
 // How many work requests were taken, from the front. kPending: the queue is full; a later completion, or a wake-up with

@@ -61,6 +61,7 @@ FakeDomain::FakeDomain(const Script& script) : script_(script) {
   capabilities_.message_bytes_max = 1ULL << 30U;
   capabilities_.regions_max = 1024;
   capabilities_.direct = script.direct != 0;
+  capabilities_.tells_death_from_close = true;
   capabilities_.remote_access_to_any_memory = true;
 }
 

@@ -11,7 +11,7 @@ constexpr std::uint16_t kMagic = 0x4850;  // "PH"
 constexpr std::uint16_t kVersion = 1;
 constexpr std::uint64_t kPayloadBytesLimit = std::uint64_t{1} << 40U;  // keeps every product below in 64 bits
 
-// The acceptor's hello: exactly as long as RDMA CM's private data.
+// The acceptor's hello: exactly as long as one can be.
 struct WireGeometry {
   std::uint16_t magic;
   std::uint16_t version;
@@ -19,10 +19,10 @@ struct WireGeometry {
   std::uint64_t address;
   std::uint64_t payload_bytes_max;
   std::uint64_t next_sequence;
-  std::uint64_t released;
   std::uint64_t incarnation;
-  std::uint32_t slots;
   std::uint32_t epoch;
+  std::uint16_t slots;
+  std::uint16_t unreleased;  // of those before next_sequence
 };
 static_assert(sizeof(WireGeometry) == kHelloBytesMax);
 
@@ -37,10 +37,10 @@ Hello encode(const Geometry& geometry) {
                           .address = geometry.address,
                           .payload_bytes_max = geometry.payload_bytes_max,
                           .next_sequence = geometry.next_sequence,
-                          .released = geometry.released,
                           .incarnation = geometry.incarnation,
-                          .slots = geometry.slots,
-                          .epoch = geometry.epoch};
+                          .epoch = geometry.epoch,
+                          .slots = static_cast<std::uint16_t>(geometry.slots),
+                          .unreleased = static_cast<std::uint16_t>(geometry.next_sequence - geometry.released)};
   return Hello(std::as_bytes(std::span(&wire, 1)));
 }
 
@@ -63,14 +63,14 @@ Result<Geometry> decode_geometry(const Hello& hello) {
   if (wire.payload_bytes_max == 0 || wire.payload_bytes_max > kPayloadBytesLimit) {
     return malformed("names a payload of " + std::to_string(wire.payload_bytes_max) + " bytes");
   }
-  if (wire.released > wire.next_sequence || wire.next_sequence - wire.released > wire.slots) {
-    return malformed("contradicts itself: released " + std::to_string(wire.released) + ", arrived " +
+  if (wire.unreleased > wire.next_sequence || wire.unreleased > wire.slots) {
+    return malformed("contradicts itself: not released " + std::to_string(wire.unreleased) + ", arrived " +
                      std::to_string(wire.next_sequence) + ", slots " + std::to_string(wire.slots));
   }
   return Geometry{.address = wire.address,
                   .payload_bytes_max = wire.payload_bytes_max,
                   .next_sequence = wire.next_sequence,
-                  .released = wire.released,
+                  .released = wire.next_sequence - wire.unreleased,
                   .incarnation = wire.incarnation,
                   .key = wire.key,
                   .slots = wire.slots,

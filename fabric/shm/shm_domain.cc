@@ -39,7 +39,8 @@ ShmDomain::ShmDomain(SharedMemory key_page)
                     .message_bytes_max = kMessageBytesMax,
                     .regions_max = kRegionsMax,
                     .direct = true,
-                    .remote_access_to_any_memory = false},
+                    .remote_access_to_any_memory = false,
+                    .tells_death_from_close = true},
       expedited_(register_expedited()),
       key_page_(std::move(key_page)),
       regions_(kRegionsMax, nullptr),
@@ -166,26 +167,6 @@ Message ShmRegion::announcement() const {
   message.region_bytes = bytes_.size();
   message.region_offset = offset_bytes_;
   return message;
-}
-
-Result<void> check_options(const Domain& domain, const EndpointOptions& options) {
-  const auto refuse = [](const std::string& what, std::uint64_t value, std::uint64_t allowed) {
-    return Error{Status::kInvalidArgument,
-                 "shm: " + what + " " + std::to_string(value) + "; allowed: 1 to " + std::to_string(allowed)};
-  };
-  const std::uint32_t depth_max = domain.capabilities().queue_depth_max;
-  if (options.completion_queue == nullptr) {
-    return Error{Status::kInvalidArgument, "shm: an endpoint needs a completion queue"};
-  }
-  if (options.send_depth == 0 || options.send_depth > depth_max)
-    return refuse("send depth", options.send_depth, depth_max);
-  if (options.receive_depth == 0 || options.receive_depth > depth_max) {
-    return refuse("receive depth", options.receive_depth, depth_max);
-  }
-  if (options.receives.size() > options.receive_depth) {
-    return refuse("first receives", options.receives.size(), options.receive_depth);
-  }
-  return {};
 }
 
 }  // namespace npf::fabric::shm

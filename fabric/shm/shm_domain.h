@@ -60,7 +60,4 @@ class ShmDomain final : public Domain {
   ShmMonitor monitor_;
 };
 
-// Checks what the address and the options say before anything is made.
-Result<void> check_options(const Domain& domain, const EndpointOptions& options);
-
 }  // namespace npf::fabric::shm

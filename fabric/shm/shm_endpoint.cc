@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "fabric/endpoint_options.h"
 #include "fabric/shm/shm_barrier.h"
 
 namespace npf::fabric::shm {
