@@ -35,6 +35,11 @@ class PostedRing {
     next_slot_ = next_slot_ == 0 ? static_cast<std::uint32_t>(entries_.size()) - 1 : next_slot_ - 1;
   }
 
+  // From its low bits, which is what fits beside the rest in a provider's word.
+  std::uint64_t place_of(std::uint32_t low) const noexcept {
+    return oldest_ + static_cast<std::uint32_t>(low - static_cast<std::uint32_t>(oldest_));
+  }
+
   // Whether it is still in here: a provider's word is checked, too.
   bool holds(std::uint64_t place) const noexcept { return place >= oldest_ && place < next_; }
 
