@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "base/assert.h"
+#include "fabric/verbs/verbs_endpoint.h"
 
 namespace npf::fabric::verbs {
 
@@ -79,6 +80,23 @@ void VerbsCompletionQueue::disarm() noexcept {
 void VerbsCompletionQueue::wake() noexcept {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t bytes = ::write(event_.get(), &one, sizeof one);  // EAGAIN: it is readable already
+}
+
+void VerbsCompletionQueue::report_failure() noexcept {
+  // SYNC somebody-failed: whoever sees it finds the endpoint failed.
+  somebody_failed_.store(true, std::memory_order_release);
+  wake();
+}
+
+void VerbsCompletionQueue::flush_failed() noexcept {
+  somebody_failed_.store(false, std::memory_order_relaxed);
+  // SYNC somebody-failed
+  std::atomic_thread_fence(std::memory_order_acquire);
+  const std::lock_guard lock(mutex_);
+  for (Seat& seat : *seats_) {
+    VerbsEndpoint* const endpoint = seat.endpoint.load(std::memory_order_relaxed);
+    if (endpoint != nullptr && endpoint->state() != EndpointState::kConnected) endpoint->flush();
+  }
 }
 
 Result<Token> VerbsCompletionQueue::join(VerbsEndpoint* endpoint, std::uint32_t completions) {

@@ -41,7 +41,7 @@ struct Token {
   }
 };
 
-// Order: SYNC seat-taken.
+// Order: SYNC seat-taken, SYNC somebody-failed.
 class VerbsCompletionQueue final : public CompletionQueue {
  public:
   static Result<std::unique_ptr<VerbsCompletionQueue>> create(std::shared_ptr<VerbsDevice> device, std::uint32_t depth);
@@ -61,14 +61,16 @@ class VerbsCompletionQueue final : public CompletionQueue {
   // Threads: the data path's. What the device still has for it is dropped.
   void leave(const Token& token, std::uint32_t completions);
 
-  // Ends a sleep, or the next one. Threads: any.
-  void wake() noexcept;
+  // An endpoint has failed: ends a sleep, or the next one, and has the data path flush what it posted. Threads: any.
+  void report_failure() noexcept;
 
  private:
   static constexpr std::size_t kBatch = 16;
 
   VerbsCompletionQueue(std::shared_ptr<VerbsDevice> device, std::uint32_t depth);
   Result<void> open();
+  void wake() noexcept;
+  void flush_failed() noexcept;
   bool translate(const ibv_wc& work, Completion& completion) noexcept;
   std::size_t take_stashed(std::span<Completion> completions) noexcept;
 
@@ -85,6 +87,7 @@ class VerbsCompletionQueue final : public CompletionQueue {
   ScopedFd epoll_;  // of the channel and event_
   bool armed_ = false;
   std::unique_ptr<std::array<Seat, Token::kSeats>> seats_;
+  std::atomic<bool> somebody_failed_{false};
   std::deque<ibv_wc> stashed_;  // polled while an endpoint left; the data path's
   std::mutex mutex_;
   std::uint32_t next_seat_ = 0;  // guarded by mutex_

@@ -8,6 +8,8 @@ namespace npf::fabric::verbs {
 
 // Hot path 4, the way in.
 std::size_t VerbsCompletionQueue::poll(std::span<Completion> completions) noexcept {
+  if (somebody_failed_.load(std::memory_order_relaxed)) [[unlikely]]
+    flush_failed();
   std::size_t count = stashed_.empty() ? 0 : take_stashed(completions);
   std::array<ibv_wc, kBatch> works;
   while (count < completions.size()) {

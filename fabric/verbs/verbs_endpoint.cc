@@ -218,8 +218,6 @@ bool VerbsEndpoint::complete_probe(const ibv_wc& work) noexcept {
   probing_.store(false, std::memory_order_relaxed);
   if (work.status != IBV_WC_SUCCESS && failure_.connected()) {
     failure_of(work, Token::Kind::kProbe, Opcode::kWrite);
-    // There may be nothing posted whose completion would tell.
-    queue_.wake();
   }
   return false;
 }
@@ -239,19 +237,30 @@ void VerbsEndpoint::fail(Error cause) noexcept {
   cause.message = "verbs: " + peer_ + ": " + cause.message;
   if (!failure_.fail(std::move(cause))) return;
   disconnect();
-  queue_.wake();
+  queue_.report_failure();
 }
 
 void VerbsEndpoint::close() noexcept {
   failure_.close({Status::kDisconnected, "verbs: " + peer_ + ": closed on this side"});
   disconnect();
+  flush();
 }
 
 // RDMA CM moves the queue pair to the error state, so that all that is posted comes back, and tells the peer.
 void VerbsEndpoint::disconnect() noexcept {
   const std::lock_guard lock(disconnect_mutex_);
   if (!std::exchange(connected_, false)) return;
-  if (rdma_disconnect(id_.get()) == 0) return;
+  if (rdma_disconnect(id_.get()) != 0) move_to_error();
+}
+
+// rdma_rxe flushes what is posted when a queue pair moves to the error state, and receives posted later only when it is
+// moved there again. Done by the thread that posts, nothing is left behind.
+void VerbsEndpoint::flush() noexcept {
+  flushing_ = true;
+  move_to_error();
+}
+
+void VerbsEndpoint::move_to_error() noexcept {
   ibv_qp_attr attributes{};
   attributes.qp_state = IBV_QPS_ERR;
   ibv_modify_qp(pair_, &attributes, IBV_QP_STATE);

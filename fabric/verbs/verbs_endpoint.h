@@ -53,7 +53,8 @@ class VerbsEndpoint final : public Endpoint {
   std::string peer() const override { return peer_; }
   EndpointCounters counters() const noexcept override { return counters_; }
 
-  // Called by the completion queue.
+  // Called by the completion queue, on the data path's thread.
+  void flush() noexcept;
   bool complete(const ibv_wc& work, const Token& token, Completion& completion) noexcept;
 
   // Called by the device's control thread.
@@ -75,6 +76,7 @@ class VerbsEndpoint final : public Endpoint {
   Status check_shape(const WorkRequest& request, std::uint64_t& length_bytes) const noexcept;
   void append(SendBatch& batch, const WorkRequest& request, std::uint64_t length_bytes) noexcept;
   Status ring_doorbell(SendBatch& batch, std::uint32_t& posted) noexcept;
+  PostResult hand_over(std::span<const ReceiveRequest> requests) noexcept;
   void log_refused(const WorkRequest& request) const noexcept;
 
   bool complete_probe(const ibv_wc& work) noexcept;
@@ -83,6 +85,7 @@ class VerbsEndpoint final : public Endpoint {
   // Cold: sentences, system calls.
   void fail(Error cause) noexcept;
   void disconnect() noexcept;
+  void move_to_error() noexcept;
 
   VerbsDomain& domain_;
   VerbsCompletionQueue& queue_;
@@ -97,6 +100,7 @@ class VerbsEndpoint final : public Endpoint {
   PostedRing sends_;
   PostedRing receives_;
   std::uint32_t unsignaled_ = 0;  // posted since the last one that the device signals
+  bool flushing_ = false;         // the data path knows of the end
   EndpointCounters counters_;
   FailureRecord failure_;
   std::string peer_;

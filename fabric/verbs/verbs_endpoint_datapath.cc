@@ -125,6 +125,13 @@ Status VerbsEndpoint::ring_doorbell(SendBatch& batch, std::uint32_t& posted) noe
 }
 
 PostResult VerbsEndpoint::post_receive(std::span<const ReceiveRequest> requests) noexcept {
+  const PostResult result = hand_over(requests);
+  if (flushing_) [[unlikely]]
+    flush();
+  return result;
+}
+
+PostResult VerbsEndpoint::hand_over(std::span<const ReceiveRequest> requests) noexcept {
   std::array<ibv_recv_wr, kRequestsPerDoorbell> works;
   std::array<ibv_sge, kRequestsPerDoorbell> spans;
   PostResult result;

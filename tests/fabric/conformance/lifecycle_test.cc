@@ -197,7 +197,8 @@ TEST_F(Lifecycle, SeveralCallersAreServedOneAfterTheOther) {
   std::vector<std::thread> callers;
   for (Side& side : sides) {
     side.domain = std::move(open_domain(unique_address())).value();
-    side.queue = std::move(side.domain->create_completion_queue(64)).value();
+    const EndpointOptions depths;
+    side.queue = std::move(side.domain->create_completion_queue(depths.send_depth + depths.receive_depth)).value();
     callers.emplace_back([&side, address = listener_->address()] {
       auto connected = side.domain->connect(address, endpoint_options(side), kWatchdogNs);
       if (connected.ok()) side.endpoint = std::move(connected->endpoint);
