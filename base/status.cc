@@ -39,6 +39,7 @@ std::string_view status_name(Status status) {
     case Status::kRefused: return "refused";
     case Status::kVersionMismatch: return "version_mismatch";
     case Status::kUnreachable: return "unreachable";
+    case Status::kStalled: return "stalled";
   }
   return "unknown";
 }

@@ -36,6 +36,7 @@ enum class Status : std::int32_t {
   kRefused = -205,
   kVersionMismatch = -206,
   kUnreachable = -207,
+  kStalled = -208,
 };
 
 enum class BlastRadius : std::uint8_t { kNone, kCall, kRequest, kSession, kAllocation, kClient };

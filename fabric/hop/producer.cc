@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 namespace npf::fabric::hop {
 
 namespace {
@@ -22,6 +23,7 @@ EndpointOptions Producer::endpoint_options(CompletionQueue& queue, const Hello& 
   status_ = Status::kPending;
   slots_ = nullptr;
   early_credits_ = 0;
+  progress_since_ns_ = 0;
   EndpointOptions options;
   options.completion_queue = &queue;
   options.context = static_cast<CompletionHandler*>(this);
@@ -49,6 +51,17 @@ Result<void> Producer::attach(std::unique_ptr<Endpoint> endpoint, const Geometry
     take_credit(early_credit_);
   }
   return {};
+}
+
+Error Producer::failure() const {
+  if (!is_failure(status_)) return {};
+  if (status_ == Status::kStalled) {
+    return {status_, "hop: " + endpoint_->peer() + " has released none of " + std::to_string(undelivered()) +
+                         " tensors for " + std::to_string(options_.progress_timeout_ns / kNsPerMs) +
+                         " ms; its process is stopped or stuck"};
+  }
+  if (endpoint_ && endpoint_->first_cause().status == status_) return endpoint_->first_cause();
+  return {status_, "hop: the consumer broke the protocol of the hop (" + std::string(status_name(status_)) + ")"};
 }
 
 // In place or staged is chosen once: a reconnect that chose otherwise would not find what has to be posted again.

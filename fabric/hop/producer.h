@@ -31,6 +31,9 @@ struct Message {
 struct ProducerOptions {
   std::uint32_t slots_max = 64;  // a consumer with more is refused
   bool payload_crc = false;      // CRC-32C over each payload; the consumer checks what is flagged
+  // Tensors are outstanding and none was released for so long: kStalled, and the endpoint is closed. A NIC goes on
+  // answering for a process that is stopped or stuck, so only its progress tells. 0: never
+  std::uint64_t progress_timeout_ns = 0;
   bool direct = true;  // false: never produce in place, even where the peer's memory is addressable (for tests)
 };
 
@@ -65,6 +68,14 @@ class Producer final : public CompletionHandler {
   // Sends the caller's registered buffer in the slot's stead, gathered by the NIC; where there is no NIC, copied once.
   // The buffer stays as it is until the consumer has released the slot: a reconnect may send it again.
   Status commit_gathered(const OutputSlot& slot, const Message& message, const LocalSpan& payload) noexcept;
+
+  // Looks at the progress deadline; try_acquire does so itself while it finds no credit. For owners who have sent all
+  // they had and wait: kPending, or the failure. Call it now and then: the deadline begins with the first call after the
+  // last progress.
+  Status check_progress() noexcept;
+
+  // Why status() is a failure: the endpoint's first cause, or the hop's own. kOk while it is none. Cold.
+  Error failure() const;
 
   // Committed and not yet released by the consumer.
   std::uint64_t undelivered() const noexcept { return committed_ - released_; }
@@ -104,12 +115,14 @@ class Producer final : public CompletionHandler {
   bool in_place_ = false;
   Status status_ = Status::kPending;
   std::uint64_t slot_bytes_ = 0;
-  std::uint32_t early_credits_ = 0;  // completed between connect and attach
-  std::uint32_t early_credit_ = 0;   // the last of them
-  std::uint64_t committed_ = 0;      // next sequence to commit
-  std::uint64_t replayed_ = 0;       // posted on this connection, or arrived over a former one
-  std::uint32_t commit_slot_ = 0;    // committed_ modulo the ring
-  std::uint64_t released_ = 0;       // as far as the consumer has told
+  std::uint32_t early_credits_ = 0;      // completed between connect and attach
+  std::uint32_t early_credit_ = 0;       // the last of them
+  std::uint64_t committed_ = 0;          // next sequence to commit
+  std::uint64_t replayed_ = 0;           // posted on this connection, or arrived over a former one
+  std::uint32_t commit_slot_ = 0;        // committed_ modulo the ring
+  std::uint64_t released_ = 0;           // as far as the consumer has told
+  std::uint64_t progress_released_ = 0;  // released_ at the last look at the progress, and since when
+  std::uint64_t progress_since_ns_ = 0;
 };
 
 }  // namespace npf::fabric::hop

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/clock.h"
 #include "fabric/hop/crc32c.h"
 #include "fabric/hop/producer.h"
 
@@ -13,7 +14,9 @@ Status Producer::try_acquire(OutputSlot& slot) noexcept {
     return status_;
   if (replayed_ != committed_) [[unlikely]]
     replay();
-  if (committed_ - released_ >= geometry_.slots || replayed_ != committed_) return Status::kPending;
+  if (committed_ - released_ >= geometry_.slots || replayed_ != committed_) {
+    return options_.progress_timeout_ns == 0 ? Status::kPending : check_progress();
+  }
   slot.payload = {slot_at(commit_slot_) + sizeof(SlotHeader), geometry_.payload_bytes_max};
   slot.sequence = committed_;
   return Status::kOk;
@@ -116,6 +119,22 @@ void Producer::take_credit(std::uint32_t released_low) noexcept {
     return;
   }
   released_ += newly;
+}
+
+// kPending: none to complain of.
+Status Producer::check_progress() noexcept {
+  if (!is_ok(status_)) return status_;
+  if (options_.progress_timeout_ns == 0) return Status::kPending;
+  const std::uint64_t now_ns = monotonic_ns();
+  if (committed_ == released_ || released_ != progress_released_ || progress_since_ns_ == 0) {
+    progress_released_ = released_;
+    progress_since_ns_ = now_ns;
+  } else if (now_ns - progress_since_ns_ >= options_.progress_timeout_ns) [[unlikely]] {
+    fail(Status::kStalled);
+    endpoint_->close();
+    return status_;
+  }
+  return Status::kPending;
 }
 
 void Producer::fail(Status status) noexcept {

@@ -37,6 +37,7 @@ constexpr StatusCase kCases[] = {
     {Status::kRefused, "refused", BlastRadius::kSession},
     {Status::kVersionMismatch, "version_mismatch", BlastRadius::kSession},
     {Status::kUnreachable, "unreachable", BlastRadius::kSession},
+    {Status::kStalled, "stalled", BlastRadius::kSession},
 };
 
 TEST(Status, HasAStableNameAndABlastRadius) {

@@ -90,6 +90,30 @@ TEST(Hop, CopiesNothingWhereTheTensorIsProducedInPlace) {
   EXPECT_EQ(rig.consumer->endpoint()->counters().bytes_copied, 0U);
 }
 
+TEST(Hop, AConsumerThatReleasesNothingIsReportedAsStalled) {
+  HopRig rig({.consumer = {.slots = 2, .payload_bytes_max = 64}, .producer = {.progress_timeout_ns = 20 * kNsPerMs}});
+  ASSERT_TRUE(rig.connect());
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(commit_pattern(*rig.producer, 64), Status::kOk);
+  InputSlot in;
+  ASSERT_EQ(take(rig, in), Status::kOk);  // and holds it, like a process that is stopped there
+
+  OutputSlot out;
+  Status status = Status::kPending;
+  EXPECT_TRUE(rig.poll_until([&] { return (status = rig.producer->try_acquire(out)) != Status::kPending; }));
+
+  EXPECT_EQ(status, Status::kStalled);
+  EXPECT_NE(rig.producer->failure().message.find("none of 2 tensors for 20 ms"), std::string::npos)
+      << rig.producer->failure().message;
+  EXPECT_TRUE(rig.poll_until([&] { return is_failure(rig.consumer->endpoint()->first_cause().status); }));
+}
+
+TEST(Hop, AnIdleProducerIsNotStalled) {
+  HopRig rig({.producer = {.progress_timeout_ns = kNsPerMs}});
+  ASSERT_TRUE(rig.connect());
+  const std::uint64_t until_ns = monotonic_ns() + 5 * kNsPerMs;
+  while (monotonic_ns() < until_ns) EXPECT_EQ(rig.producer->check_progress(), Status::kPending);
+}
+
 TEST(Hop, AMessageLargerThanASlotIsRefusedAndTheSlotStaysAcquired) {
   HopRig rig;
   ASSERT_TRUE(rig.connect());
