@@ -23,12 +23,14 @@ End::~End() {
 
 namespace {
 
+constexpr std::uint32_t kQueueDepth = 128;
+
 Result<std::unique_ptr<End>> open_end(const std::string& address) {
   auto end = std::make_unique<End>();
   auto domain = open_domain(address);
   if (!domain.ok()) return domain.error();
   end->domain = std::move(*domain);
-  auto queue = end->domain->create_completion_queue(kSlots * 8);
+  auto queue = end->domain->create_completion_queue(kQueueDepth);
   if (!queue.ok()) return queue.error();
   end->queue = std::move(*queue);
   return end;
@@ -57,10 +59,11 @@ Result<void> accept_producer(End& end) {
   return {};
 }
 
-Result<std::unique_ptr<End>> connect_producer(const std::string& address) {
+Result<std::unique_ptr<End>> connect_producer(const std::string& address, std::uint64_t progress_timeout_ns) {
   auto end = open_end(address);
   if (!end.ok()) return end.error();
-  (*end)->producer = std::make_unique<hop::Producer>(*(*end)->domain, hop::ProducerOptions{.slots_max = kSlots});
+  const hop::ProducerOptions options{.slots_max = kSlots, .progress_timeout_ns = progress_timeout_ns};
+  (*end)->producer = std::make_unique<hop::Producer>(*(*end)->domain, options);
   const std::uint64_t deadline_ns = monotonic_ns() + kWatchdogNs;
   for (;;) {
     auto connected =

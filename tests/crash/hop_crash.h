@@ -56,7 +56,7 @@ struct End {
 };
 Result<std::unique_ptr<End>> open_consumer(const std::string& address);
 Result<void> accept_producer(End& end);
-Result<std::unique_ptr<End>> connect_producer(const std::string& address);
+Result<std::unique_ptr<End>> connect_producer(const std::string& address, std::uint64_t progress_timeout_ns = 0);
 
 std::byte pattern(std::uint64_t sequence, std::size_t index);
 

@@ -1,4 +1,4 @@
-// Either side of a hop is killed with -9 at each step. The other learns it at once, keeps what had arrived, and leaks
+// Either side of a hop is killed with -9 at each step, or stopped. The other learns it, keeps what had arrived, and leaks
 // nothing. hop_crash_test --address URI; with --victim it is the process that dies.
 #include "tests/crash/hop_crash.h"
 
@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "fabric/hop/waiter.h"
+#include "tests/fabric_availability.h"
 #include "tests/temp_folder.h"
 
 namespace npf::fabric::crash {
@@ -52,6 +53,8 @@ class Victim {
     ::kill(pid_, SIGKILL);
     return now_ns;
   }
+
+  void stop() const { ::kill(pid_, SIGSTOP); }
 
   LastWords last_words() const {
     LastWords words;
@@ -135,7 +138,12 @@ Observed produce_until_failure(End& end) {
   return observed;
 }
 
-constexpr std::uint64_t kNoticedWithinNs = 100 * kNsPerMs;
+Status expected_status(const End& end) {
+  return end.domain->capabilities().tells_death_from_close ? Status::kPeerDied : Status::kDisconnected;
+}
+
+// RDMA CM's message goes from kernel to kernel and asks two of its threads.
+std::uint64_t noticed_within_ns() { return (address.starts_with("verbs:") ? 100 : 50) * kNsPerMs; }
 constexpr std::uint64_t kFullHoldsFrom = 10;  // the victim's tensors before it fills the ring
 
 // The median of three: one late scheduler on a shared machine is not the code's doing.
@@ -144,7 +152,7 @@ void expect_noticed(std::vector<std::uint64_t> delays_ns) {
   std::printf("noticed after %.2f ms (median of %zu), %.2f ms at most\n",
               static_cast<double>(delays_ns[delays_ns.size() / 2]) / kNsPerMs, delays_ns.size(),
               static_cast<double>(delays_ns.back()) / kNsPerMs);
-  EXPECT_LE(delays_ns[delays_ns.size() / 2], kNoticedWithinNs);
+  EXPECT_LE(delays_ns[delays_ns.size() / 2], noticed_within_ns());
 }
 
 constexpr int kRounds = 3;
@@ -162,8 +170,12 @@ TEST_P(ProducerDies, AndTheConsumerKeepsWhatWasCommittedAndLearnsIt) {
     ASSERT_TRUE(accepted.ok()) << accepted.error().message;
     const Observed observed = consume_until_failure(**end, GetParam() == Step::kFull ? kFullHoldsFrom : UINT64_MAX);
     const LastWords words = victim.last_words();
-    EXPECT_EQ(observed.status, Status::kPeerDied) << (*end)->consumer->endpoint()->first_cause().message;
-    EXPECT_EQ(observed.taken, words.committed);
+    EXPECT_EQ(observed.status, expected_status(**end)) << (*end)->consumer->endpoint()->first_cause().message;
+    // In place, a committed tensor is there. Over a NIC it may still have been on the dead process's side.
+    EXPECT_LE(observed.taken, words.committed);
+    if ((*end)->domain->capabilities().direct) {
+      EXPECT_EQ(observed.taken, words.committed);
+    }
     delays_ns.push_back(observed.noticed_ns - std::min(words.died_ns, observed.noticed_ns));
   }
   expect_noticed(delays_ns);
@@ -184,7 +196,7 @@ TEST_P(ConsumerDies, AndTheProducerLearnsIt) {
     ASSERT_TRUE(end.ok()) << end.error().message;
     const Observed observed = produce_until_failure(**end);
     const LastWords words = victim.last_words();
-    EXPECT_EQ(observed.status, Status::kPeerDied) << (*end)->producer->endpoint()->first_cause().message;
+    EXPECT_EQ(observed.status, expected_status(**end)) << (*end)->producer->endpoint()->first_cause().message;
     EXPECT_GE((*end)->producer->committed(), words.released);
     delays_ns.push_back(observed.noticed_ns - std::min(words.died_ns, observed.noticed_ns));
   }
@@ -194,6 +206,20 @@ TEST_P(ConsumerDies, AndTheProducerLearnsIt) {
 
 INSTANTIATE_TEST_SUITE_P(At, ConsumerDies, testing::ValuesIn(kConsumerSteps),
                          [](const auto& each) { return std::string(step_name(each.param)); });
+
+// Its NIC or kernel goes on answering for it.
+TEST(HopCrash, AStoppedConsumerIsReportedByTheProgressDeadline) {
+  const Victim victim("consumer", Step::kNowhere);
+  auto end = connect_producer(address, 100 * kNsPerMs);
+  ASSERT_TRUE(end.ok()) << end.error().message;
+  std::thread stopper([&] {
+    ::usleep(20'000);
+    victim.stop();
+  });
+  const Observed observed = produce_until_failure(**end);
+  stopper.join();
+  EXPECT_EQ(observed.status, Status::kStalled) << (*end)->producer->failure().message;
+}
 
 // In the middle of whatever instruction it was at.
 TEST(HopCrash, AKillAtAnyMomentOfTheProducerTearsNothing) {
@@ -211,7 +237,7 @@ TEST(HopCrash, AKillAtAnyMomentOfTheProducerTearsNothing) {
     });
     const Observed observed = consume_until_failure(**end, UINT64_MAX);
     killer.join();
-    EXPECT_EQ(observed.status, Status::kPeerDied);
+    EXPECT_EQ(observed.status, expected_status(**end));
     delays_ns.push_back(observed.noticed_ns - killed_ns);
   }
   expect_noticed(delays_ns);
@@ -231,7 +257,7 @@ TEST(HopCrash, AKillAtAnyMomentOfTheConsumerIsNoticed) {
     });
     const Observed observed = produce_until_failure(**end);
     killer.join();
-    EXPECT_EQ(observed.status, Status::kPeerDied);
+    EXPECT_EQ(observed.status, expected_status(**end));
     delays_ns.push_back(observed.noticed_ns - killed_ns);
   }
   expect_noticed(delays_ns);
@@ -246,7 +272,16 @@ int main(int argc, char** argv) {
   if (argc == 6 && std::string_view(argv[1]) == "--victim")
     return run_victim(argv[2], argv[3], argv[4], std::stoi(argv[5]));
   testing::InitGoogleTest(&argc, argv);
+  if (argc != 3 || std::string_view(argv[1]) != "--address") {
+    std::fprintf(stderr, "usage: %s --address URI; {tmp} in it becomes a folder that is removed at the end\n", argv[0]);
+    return 2;
+  }
   const npf::TempFolder folder;
-  address = argc == 3 && std::string_view(argv[1]) == "--address" ? argv[2] : "shm:" + folder.file("hop.sock");
+  address = argv[2];
+  if (const auto at = address.find("{tmp}"); at != std::string::npos) {
+    address.replace(at, 5, std::filesystem::path(folder.file("any")).parent_path().string());
+  }
+  // It also opens what a provider keeps open for the life of the process, before anything is counted.
+  if (const auto without = npf::exit_without_fabric(address)) return *without;
   return RUN_ALL_TESTS();
 }

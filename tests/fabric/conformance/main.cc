@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "tests/fabric/conformance/conformance.h"
+#include "tests/fabric_availability.h"
 #include "tests/temp_folder.h"
 
 namespace npf::fabric::conformance {
@@ -18,7 +19,6 @@ namespace npf::fabric::conformance {
 namespace {
 
 constexpr int kExitUsage = 2;
-constexpr int kExitSkipped = 77;
 
 std::string address_template;
 std::unique_ptr<TempFolder> folder;
@@ -27,38 +27,6 @@ void replace_all(std::string& text, std::string_view from, const std::string& to
   for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
     text.replace(at, from.size(), to);
   }
-}
-
-// Whether the comma list NPF_REQUIRE_FABRICS has the scheme.
-bool is_required(std::string_view scheme) {
-  const char* const list = std::getenv("NPF_REQUIRE_FABRICS");
-  return list != nullptr && ("," + std::string(list) + ",").find("," + std::string(scheme) + ",") != std::string::npos;
-}
-
-int skip(const Error& error) {
-  const std::string scheme = address_template.substr(0, address_template.find(':'));
-  if (is_required(scheme)) {
-    std::fprintf(stderr, "FAILED: NPF_REQUIRE_FABRICS requires '%s': %s\n", scheme.c_str(), error.message.c_str());
-    return EXIT_FAILURE;
-  }
-  std::fprintf(stderr,
-               "SKIPPED: *** nothing was tested over %s: %s ***\n"
-               "NPF_REQUIRE_FABRICS=%s makes this a failure.\n",
-               address_template.c_str(), error.message.c_str(), scheme.c_str());
-  return kExitSkipped;
-}
-
-int run() {
-  {
-    const auto domain = open_domain(unique_address());
-    const bool missing = domain.status() == Status::kUnsupported || domain.status() == Status::kNotFound;
-    if (missing) return skip(domain.error());
-    if (!domain.ok()) {
-      std::fprintf(stderr, "FAILED: %s: %s\n", address_template.c_str(), domain.error().message.c_str());
-      return EXIT_FAILURE;
-    }
-  }
-  return RUN_ALL_TESTS();
 }
 
 }  // namespace
@@ -92,7 +60,8 @@ int main(int argc, char** argv) {
   }
   if (lists_only) return RUN_ALL_TESTS();
   if (address_template.find("{tmp}") != std::string::npos) folder = std::make_unique<npf::TempFolder>();
-  const int exit_code = run();
+  const auto without = npf::exit_without_fabric(unique_address());
+  const int exit_code = without ? *without : RUN_ALL_TESTS();
   folder.reset();
   return exit_code;
 }
