@@ -5,6 +5,7 @@
 #include "fabric/fabric.h"
 #include "fabric/fake/fake.h"
 #include "fabric/shm/shm.h"
+#include "fabric/survey.h"
 #if defined(NPF_HAS_VERBS)
 #include "fabric/verbs/verbs.h"
 #endif
@@ -54,6 +55,15 @@ Error built_without(const Backend& backend) {
 }
 
 }  // namespace
+
+std::vector<BackendPresence> known_backends() {
+  std::vector<BackendPresence> known;
+  known.reserve(std::size(kBackends));
+  for (const Backend& backend : kBackends) {
+    known.push_back({std::string(backend.scheme), backend.open != nullptr, std::string(backend.package)});
+  }
+  return known;
+}
 
 Result<std::unique_ptr<Domain>> open_domain(std::string_view address) {
   auto parsed = parse_address(address);

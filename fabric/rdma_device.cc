@@ -50,7 +50,10 @@ std::string RdmaPath::summary() const {
   std::string said = text_of(peer) + ": no RDMA device reaches it";
   if (!why_no_route.empty()) return said + ": " + why_no_route;
   if (candidates.empty()) return said + ": there is none";
-  return said;
+  if (!route) return said;
+  if (route->device.is_loopback) return said + ": RDMA CM does not work over loopback";
+  return said + ": the route leaves by " + route->device.name + " from " + text_of(route->source) +
+         ", and no active port has its GID there";
 }
 
 std::string RdmaPath::text() const {

@@ -2,6 +2,7 @@
 
 #include <infiniband/verbs.h>
 #include <net/if.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -67,6 +68,20 @@ RdmaGid gid_of(const ibv_gid_entry& entry) {
   return gid;
 }
 
+// One by one: ibv_query_gid_table takes at most 2047 entries (the length of an attribute is 16 bits), and a device may
+// have more.
+void read_gids(ibv_context* context, int table_length, RdmaPort& port) {
+  for (int index = 0; index < table_length; ++index) {
+    ibv_gid_entry entry{};
+    // ENODATA: nothing at this index. Anything else of one entry is no reason to lose the others.
+    if (::ibv_query_gid_ex(context, port.number, static_cast<std::uint32_t>(index), &entry, 0) != 0) continue;
+    port.gids.push_back(gid_of(entry));
+    const std::string& netdev = port.gids.back().netdev;
+    const bool known = std::ranges::find(port.netdevs, netdev) != port.netdevs.end();
+    if (!netdev.empty() && !known) port.netdevs.push_back(netdev);
+  }
+}
+
 RdmaPort read_port(ibv_context* context, std::uint8_t number) {
   RdmaPort port;
   port.number = number;
@@ -81,27 +96,8 @@ RdmaPort read_port(ibv_context* context, std::uint8_t number) {
   port.mtu_active_bytes = mtu_bytes(attributes.active_mtu);
   port.mtu_max_bytes = mtu_bytes(attributes.max_mtu);
   port.message_bytes_max = attributes.max_msg_sz;
+  read_gids(context, attributes.gid_tbl_len, port);
   return port;
-}
-
-// All ports' GIDs come in one table; a device has hundreds at most.
-void read_gids(ibv_context* context, RdmaDevice& device) {
-  constexpr std::size_t kEntriesMax = 4096;
-  std::vector<ibv_gid_entry> entries(kEntriesMax);
-  const ssize_t count = ::ibv_query_gid_table(context, entries.data(), entries.size(), 0);
-  if (count < 0) {
-    device.problem = "its GIDs cannot be read: " + words_of(static_cast<int>(-count));
-    return;
-  }
-  entries.resize(static_cast<std::size_t>(count));
-  for (const ibv_gid_entry& entry : entries) {
-    const auto port = std::ranges::find(device.ports, entry.port_num, &RdmaPort::number);
-    if (port == device.ports.end()) continue;
-    port->gids.push_back(gid_of(entry));
-    const std::string& netdev = port->gids.back().netdev;
-    const bool known = std::ranges::find(port->netdevs, netdev) != port->netdevs.end();
-    if (!netdev.empty() && !known) port->netdevs.push_back(netdev);
-  }
 }
 
 std::uint32_t positive(int value) { return value > 0 ? static_cast<std::uint32_t>(value) : 0; }
@@ -121,8 +117,10 @@ void read_device(ibv_device& handle, RdmaDevice& device) {
   const std::unique_ptr<ibv_context, decltype(&::ibv_close_device)> context(::ibv_open_device(&handle),
                                                                             ::ibv_close_device);
   if (!context) {
-    const int error = errno;
-    device.problem = std::string("it cannot be opened: /dev/infiniband/") + handle.dev_name + ": " + words_of(error);
+    const std::string node = std::string("/dev/infiniband/") + handle.dev_name;
+    // Not libibverbs' errno: it tries other ways after the one that tells.
+    const std::string why = ::access(node.c_str(), R_OK | W_OK) != 0 ? words_of(errno) : "its driver refuses";
+    device.problem = "it cannot be opened: " + node + ": " + why;
     return;
   }
   ibv_device_attr attributes{};
@@ -137,7 +135,6 @@ void read_device(ibv_device& handle, RdmaDevice& device) {
   for (std::uint8_t number = 1; number <= attributes.phys_port_cnt; ++number) {
     device.ports.push_back(read_port(context.get(), number));
   }
-  read_gids(context.get(), device);
   device.transport = transport_of(handle, device);
 }
 

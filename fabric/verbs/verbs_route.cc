@@ -11,15 +11,24 @@ bool has_roce_v2(const RdmaPort& port) {
   return std::ranges::any_of(port.gids, [](const RdmaGid& gid) { return gid.type == GidType::kRoceV2; });
 }
 
-std::string why_not_on_link(const RdmaGid& gid, const IpRoute& route) {
-  const std::string netdev = gid.netdev.empty() ? "" : " " + gid.netdev;
-  if (gid.netdev_index == 0) return "it has no netdev in this network namespace";
-  return "its netdev" + netdev + " is not the one that the route to " + text_of(route.destination) + " leaves by, " +
+std::string why_not_on_link(const std::string& netdev, const IpRoute& route) {
+  if (netdev.empty()) return "it has no netdev in this network namespace";
+  return "its netdev " + netdev + " is not the one that the route to " + text_of(route.destination) + " leaves by, " +
          route.device.name;
 }
 
+// Said once of a port that has no GID there, and not of each of its GIDs.
+std::string why_not_port(const RdmaDevice& device, const RdmaPort& port, const IpRoute& route) {
+  if (!port.is_active) return "the port is " + port.state;
+  if (port.gids.empty()) return "the port has no GID";
+  if (device.transport == RdmaTransport::kIwarp || port.link_layer == LinkLayer::kInfiniband) return "";
+  const auto lies_there = [&](const RdmaGid& gid) { return gid.netdev_index == route.device.index; };
+  if (std::ranges::any_of(port.gids, lies_there)) return "";
+  return why_not_on_link(port.gids.front().netdev, route);
+}
+
 std::string why_not_roce(const RdmaPort& port, const RdmaGid& gid, const IpRoute& route) {
-  if (gid.netdev_index != route.device.index) return why_not_on_link(gid, route);
+  if (gid.netdev_index != route.device.index) return why_not_on_link(gid.netdev, route);
   if (gid.type == GidType::kRoceV1 && has_roce_v2(port)) return "RoCEv1: not routable, and the port has RoCEv2";
   if (gid.type == GidType::kRoceV1 && !route.gateway.is_any()) {
     return "RoCEv1: not routable, and " + text_of(route.destination) + " is behind the gateway " +
@@ -50,11 +59,6 @@ std::string why_not_iwarp(const RdmaPort& port, const IpRoute& route) {
 }
 
 std::string why_not(const RdmaDevice& device, const RdmaPort& port, const RdmaGid& gid, const IpRoute& route) {
-  // cma.c finds such a device by its address and then cannot route from it ("No such device").
-  if (route.destination.is_loopback() || route.device.is_loopback) {
-    return "RDMA CM does not work over loopback; give the address of the netdev" +
-           (gid.netdev.empty() || gid.netdev == "lo" ? std::string() : " " + gid.netdev);
-  }
   if (device.transport == RdmaTransport::kIwarp) return why_not_iwarp(port, route);
   if (port.link_layer == LinkLayer::kInfiniband) return why_not_infiniband(gid, route);
   return why_not_roce(port, gid, route);
@@ -78,7 +82,11 @@ class Choice {
 
   void judge(const RdmaDevice& device) {
     if (!device.problem.empty()) return reject(device, 0, std::nullopt, device.problem);
-    if (!path_.route) return reject(device, 0, std::nullopt, path_.why_no_route);
+    if (!path_.route) return reject(device, 0, std::nullopt, "there is no route");
+    // cma.c finds a device over `lo` by its address and then cannot route from it ("No such device").
+    if (path_.route->destination.is_loopback() || path_.route->device.is_loopback) {
+      return reject(device, 0, std::nullopt, "RDMA CM does not work over loopback; use the address of its netdev");
+    }
     for (const RdmaPort& port : device.ports) judge(device, port);
   }
 
@@ -89,8 +97,8 @@ class Choice {
 
  private:
   void judge(const RdmaDevice& device, const RdmaPort& port) {
-    if (!port.is_active) return reject(device, port.number, std::nullopt, "the port is " + port.state);
-    if (port.gids.empty()) return reject(device, port.number, std::nullopt, "the port has no GID");
+    const std::string of_port = why_not_port(device, port, *path_.route);
+    if (!of_port.empty()) return reject(device, port.number, std::nullopt, of_port);
     for (const RdmaGid& gid : port.gids) {
       const std::string reason = why_not(device, port, gid, *path_.route);
       if (!reason.empty()) {

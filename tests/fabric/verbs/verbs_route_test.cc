@@ -64,8 +64,8 @@ TEST(ChooseGid, TakesTheDeviceThatHasTheHostsOwnAddress) {
   ASSERT_TRUE(path.chosen);
   EXPECT_EQ(path.chosen->device, "rxe1");
   EXPECT_THAT(path.summary(), HasSubstr("this host's own, on d0"));
-  EXPECT_THAT(rejected(path, "rxe0", 1).reason,
-              HasSubstr("its netdev eth0 is not the one that the route to 10.9.0.1 leaves by, d0"));
+  EXPECT_THAT(path.text(),
+              HasSubstr("not rxe0 port 1: its netdev eth0 is not the one that the route to 10.9.0.1 leaves by, d0"));
 }
 
 TEST(ChooseGid, TakesTheDeviceThatWasRegisteredFirst) {
@@ -171,13 +171,23 @@ TEST(ChooseGid, SaysThatThereIsNoDevice) {
   EXPECT_EQ(path.text(), "10.8.0.2: no RDMA device reaches it: there is none");
 }
 
+// A port's VLAN or bond has GIDs of its own beside those of the netdev below.
+TEST(ChooseGid, TakesTheGidOfTheVlanThatTheRouteLeavesBy) {
+  RdmaDevice device = rxe("rxe0", 4, "eth0", "10.8.0.1");
+  device.ports[0].gids.push_back(gid(2, GidType::kRoceV2, "10.20.0.1", 9, "eth0.7"));
+  const RdmaPath path = choose({device}, route("10.20.0.2", "10.20.0.1", 9, "eth0.7"));
+  ASSERT_TRUE(path.chosen);
+  EXPECT_EQ(path.chosen->gid.index, 2U);
+  EXPECT_THAT(rejected(path, "rxe0", 1).reason, HasSubstr("its netdev eth0 is not the one"));
+}
+
 // Measured: over rxe on `lo`, rdma_resolve_addr succeeds and rdma_resolve_route fails with "No such device".
 TEST(ChooseGid, RefusesLoopbackAlsoWhereADeviceLiesOverIt) {
   IpRoute by = route("127.0.0.1", "127.0.0.1", 1, "lo");
   by.is_local = by.device.is_loopback = true;
   const RdmaPath path = choose({rxe("rxelo", 1, "lo", "127.0.0.1")}, by);
   EXPECT_FALSE(path.chosen);
-  EXPECT_THAT(rejected(path, "rxelo", 1).reason, HasSubstr("does not work over loopback"));
+  EXPECT_THAT(path.text(), HasSubstr("not rxelo: RDMA CM does not work over loopback"));
 }
 
 }  // namespace
