@@ -29,6 +29,7 @@ struct Options {
   std::string role;
   std::string address;
   std::uint64_t tensors = 0;
+  std::optional<std::uint64_t> hold_at;  // produce: send no more than so many, and stay connected
   std::optional<std::uint64_t> at;  // tensors; then `command` is run
   std::string command;
   std::string on_failure;      // another command, run when the connection is lost
@@ -40,11 +41,13 @@ Options parse(int argc, char** argv) {
   namespace po = boost::program_options;
   Options options;
   std::uint64_t at = 0;
+  std::uint64_t hold_at = 0;
   po::options_description all("hop_stream produce|consume ADDRESS");
   auto add = all.add_options();
   add("role", po::value(&options.role)->required(), "produce or consume");
   add("address", po::value(&options.address)->required(), "the consumer's");
   add("tensors", po::value(&options.tensors)->default_value(300), "in all");
+  add("hold-at", po::value(&hold_at), "produce: send no more than so many, and stay connected");
   add("at", po::value(&at), "so many tensors in, run --command");
   add("command", po::value(&options.command), "for the shell");
   add("on-failure", po::value(&options.on_failure), "for the shell, when the connection is lost");
@@ -56,6 +59,7 @@ Options parse(int argc, char** argv) {
   po::store(po::command_line_parser(argc, argv).options(all).positional(positional).run(), values);
   po::notify(values);
   if (values.count("at") != 0) options.at = at;
+  if (values.count("hold-at") != 0) options.hold_at = hold_at;
   return options;
 }
 
@@ -172,7 +176,7 @@ int play_consumer(const Options& options, Domain& domain, CompletionQueue& queue
 
 Status produce(hop::Producer& producer, CompletionQueue& queue, const Options& options, Player& player) {
   hop::Waiter waiter(queue, hop::WaitStrategy::kAdaptive);
-  while (producer.committed() < options.tensors) {
+  while (producer.committed() < options.hold_at.value_or(options.tensors)) {
     hop::OutputSlot slot;
     Status status = Status::kPending;
     const auto ready = [&] { return (status = producer.try_acquire(slot)) != Status::kPending; };
@@ -184,7 +188,8 @@ Status produce(hop::Producer& producer, CompletionQueue& queue, const Options& o
     if (is_failure(status)) return status;
     player.count(producer.committed());
   }
-  const auto done = [&] { return producer.undelivered() == 0 || is_failure(producer.status()); };
+  const bool holds = options.hold_at.has_value();
+  const auto done = [&] { return (producer.undelivered() == 0 && !holds) || is_failure(producer.status()); };
   if (!is_ok(waiter.wait(done, monotonic_ns() + kPatienceNs))) return Status::kTimedOut;
   return producer.undelivered() == 0 ? Status::kOk : producer.status();
 }
