@@ -38,8 +38,8 @@ std::string_view module_state_name(ModuleState state) {
     case ModuleState::kBuiltIn: return "built in";
     case ModuleState::kLoadable: return "loadable";
     case ModuleState::kAbsent: return "absent";
-    case ModuleState::kUnknown: return "not loaded";
-    case ModuleState::kNoModules: return "absent, and this kernel loads no modules";
+    case ModuleState::kUnknown: return "unknown";
+    case ModuleState::kNoModules: return "no modules in this kernel";
   }
   return "unknown";
 }

@@ -1,0 +1,61 @@
+// npu-ctl: what operators do by hand. A subcommand is a function and one line here.
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "npf_version.h"
+#include "tools/npu_ctl/command.h"
+#include "tools/npu_ctl/doctor.h"
+
+namespace npf::npu_ctl {
+
+namespace {
+
+constexpr Command kCommands[] = {
+    {"doctor", "what this machine has for the fabrics, what is missing, and the command that mends it", run_doctor},
+};
+
+std::string names() {
+  std::string all;
+  for (const Command& command : kCommands) all += (all.empty() ? "" : ", ") + std::string(command.name);
+  return all;
+}
+
+std::string help() {
+  std::string text = "npu-ctl COMMAND [options]\n\n";
+  for (const Command& command : kCommands) {
+    text += "  npu-ctl " + std::string(command.name) + "   " + std::string(command.what) + "\n";
+  }
+  return text + "\nnpu-ctl COMMAND --help says more. npu-ctl --version: version and commit.\n";
+}
+
+int run(int argc, const char* const* argv) {
+  const std::string name = argc > 1 ? argv[1] : "";
+  if (name == "--help" || name == "-h" || name == "help") {
+    std::fputs(help().c_str(), stdout);
+    return kExitFine;
+  }
+  if (name == "--version") {
+    std::puts("npu-ctl " NPF_VERSION " (" NPF_COMMIT ")");
+    return kExitFine;
+  }
+  for (const Command& command : kCommands) {
+    if (command.name == name) return command.run(argc - 1, argv + 1);
+  }
+  const std::string wrong = name.empty() ? "no command" : "command '" + name + "' is unknown";
+  std::fprintf(stderr, "npu-ctl: %s; allowed: %s (npu-ctl --help says more)\n", wrong.c_str(), names().c_str());
+  return kExitUsage;
+}
+
+}  // namespace
+
+}  // namespace npf::npu_ctl
+
+int main(int argc, char** argv) {
+  try {
+    return npf::npu_ctl::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "npu-ctl: %s\n", error.what());
+    return npf::npu_ctl::kExitProblem;
+  }
+}
