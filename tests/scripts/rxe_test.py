@@ -77,12 +77,14 @@ class Command(Rxe):
     def test_comes_back_with_its_output_byte_by_byte_and_its_exit_code(self):
         every_byte = bytes(range(256)) * 4096
         (self.folder / "bytes").write_bytes(every_byte)
-        code, out, err = self.run_in_guest("--", "sh", "-c", f"cat {self.folder}/bytes; printf 'no newline' >&2; exit 7")
+        command = f"cat {self.folder}/bytes; printf 'no newline' >&2; exit 7"
+        code, out, err = self.run_in_guest("--", "sh", "-c", command)
         self.assertEqual((code, err), (7, b"no newline"))
         self.assertEqual(hashlib.sha256(out).hexdigest(), hashlib.sha256(every_byte).hexdigest())
 
     def test_has_an_rdma_device_its_folder_its_words_and_its_environment(self):
-        show = 'printf "%s|" "$PWD" "$NPF_VERBS_ADDRESS" "$NPF_ONE" "$NPF_TWO" "$SECRET" "$@"; ibv_devinfo -d rxe0 | grep active_mtu'
+        show = ('printf "%s|" "$PWD" "$NPF_VERBS_ADDRESS" "$NPF_ONE" "$NPF_TWO" "$SECRET" "$@"; '
+                'ibv_devinfo -d rxe0 | grep active_mtu')
         code, out, err = self.run_in_guest("--env", "NPF_TWO=2 $x", "--", "sh", "-c", show, "sh", "a b", "", "'*\n",
                                            cwd=self.folder, NPF_ONE="1", SECRET="not for guests")
         self.assertEqual((code, err), (0, b""))
@@ -127,8 +129,9 @@ class End(Rxe):
         self.assertIn(b"sysrq triggered crash", err)
 
     def test_by_a_signal_leaves_nothing_behind(self):
+        command = ["run", "--", "sh", "-c", "echo there; sleep 1000"]
         for number in (signal.SIGINT, signal.SIGTERM):
-            with self.subTest(number), self.start("run", "--", "sh", "-c", "echo there; sleep 1000", stdout=subprocess.PIPE) as process:
+            with self.subTest(number), self.start(*command, stdout=subprocess.PIPE) as process:
                 self.assertEqual(process.stdout.readline(), b"there\n")
                 process.send_signal(number)
                 self.assertEqual(process.wait(timeout=WATCHDOG_S), 128 + number)
@@ -148,7 +151,8 @@ class Shell(Rxe):
         before = subprocess.check_output(["stty", "-g"], stdin=theirs)
         process = self.start("run", "--shell", "--timeout", str(WATCHDOG_S), stdin=theirs, stdout=theirs, stderr=theirs,
                              start_new_session=True)
-        self.talk(ours, [(b"# ", b"echo there; sleep 1000\r"), (b"there\r\n", b"\x03"), (b"# ", b"echo $((6 * 7)); exit 3\r"), (b"42", b"")])
+        self.talk(ours, [(b"# ", b"echo there; sleep 1000\r"), (b"there\r", b"\x03"),
+                         (b"# ", b"echo $((6 * 7)); exit 3\r"), (b"42", b"")])
         self.assertEqual(process.wait(timeout=WATCHDOG_S), 3)
         self.assertEqual(subprocess.check_output(["stty", "-g"], stdin=theirs), before)
         os.close(theirs)
