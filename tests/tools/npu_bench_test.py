@@ -1,12 +1,19 @@
 #!/usr/bin/env python3
 """npu-bench as its users meet it: usage, rows, counts. npu_bench_test.py NPU-BENCH FOREIGN-PEER [unittest arguments]"""
 
+import glob
 import json
+import os
+import pathlib
 import re
 import shutil
 import subprocess
+import unittest
 
 from npu_bench_case import CORES, PROGRAMS, WATCHDOG_S, Case, main
+
+FIXTURES = pathlib.Path(__file__).resolve().parent / "npu_bench/fixtures"
+BASELINE_US_64 = 7981.40  # of ib_write_lat.txt
 
 
 class Usage(Case):
@@ -42,6 +49,10 @@ class Usage(Case):
             (["lat", "shm:/a", "shm:/b"], ["positional"]),
             (["lat", "shm:/a", "--fabric", "shm:/b"], ["shm:/a", "shm:/b"]),
             (["server"], ["'shm'", "shm:/"]),
+            (["server", "--fabric", self.address, "--baseline", "x"], ["--baseline", "client"]),
+            (["lat", "--baseline", "/dev/null"], ["/dev/null: no row with t_typical", "ib_write_lat"]),
+            (["lat", "--baseline", str(FIXTURES / "ib_write_bw.txt")], ["ib_write_bw.txt: no row with t_typical"]),
+            (["lat", "--baseline", str(FIXTURES / "ib_write_lat_torn.json")], ["ib_write_lat_torn.json:28: expected ':'"]),
             (["server", "--fabric", self.address, "-s", "64"], ["--size", "client"]),
         ]:
             with self.subTest(arguments=arguments):
@@ -58,6 +69,14 @@ class Usage(Case):
 
     def test_a_json_file_that_cannot_be_written(self):
         self.assert_refused(1, ["lat", "--json", f"{self.folder}/no/file", "-n", "1"], f"{self.folder}/no/file")
+
+    def test_a_baseline_that_is_not_there(self):
+        self.assert_refused(1, ["lat", "--baseline", f"{self.folder}/none"], f"--baseline: reading '{self.folder}/none'")
+
+    @unittest.skipIf(glob.glob("/sys/class/infiniband/*"), "this machine has an RDMA device")
+    def test_verbs_without_a_device_names_the_next_step(self):
+        os.environ.pop("NPF_VERBS_ADDRESS", None)
+        self.assert_refused(1, ["lat", "--fabric", "verbs"], "npu-ctl doctor", "scripts/rxe run", "NPF_VERBS_ADDRESS")
 
     def test_an_address_that_cannot_be_listened_at(self):
         self.assert_refused(1, ["lat", "--fabric", f"shm:{self.folder}/no/socket"], f"{self.folder}/no/socket")
@@ -119,6 +138,28 @@ class Rows(Case):
         self.assertEqual(0, code)
         self.assertRegex(output, r"peak +avg \[GB/s\] +rate \[Mhop/s\]")
         self.assertEqual("hop_bw", json.loads(path.read_text())["test"])
+
+    def test_a_baseline_stands_beside_the_rows_of_its_sizes(self):
+        table = FIXTURES / "ib_write_lat.txt"
+        rows = self.rows("lat", "-n", "50", "-s", "64", "-s", "128", "--baseline", str(table))
+        self.assertEqual(BASELINE_US_64, rows[0]["baseline_us"])
+        self.assertAlmostEqual(rows[0]["one_way_us"]["p50"] / BASELINE_US_64, rows[0]["vs_baseline"], places=4)
+        self.assertEqual((None, None), (rows[1]["baseline_us"], rows[1]["vs_baseline"]))
+        (row,) = self.rows("bw", "-n", "50", "-s", "64K", "--baseline", str(FIXTURES / "ib_write_bw.txt"))
+        self.assertAlmostEqual(row["gb_per_s"] / row["baseline_gb_per_s"], row["vs_baseline"], delta=row["vs_baseline"] / 1e4)
+        code, output, errors = self.run_bench("lat", "-n", "50", "-s", "64", "-s", "128", "--baseline", str(table))
+        self.assertEqual(0, code, errors)
+        self.assertRegex(output, r"\[usec\] +baseline +vs baseline\n")
+        self.assertRegex(output, re.compile(rf"^ +64 .* {BASELINE_US_64} +[0-9.e-]+$", re.MULTILINE))
+        self.assertRegex(output, re.compile(r"^ +128 .* - +-$", re.MULTILINE))
+
+    def test_what_is_no_measurement_in_a_baseline_is_told(self):
+        path = self.folder / "inf.txt"
+        path.write_text(" #bytes #iterations t_typical[usec]\n 64 1000 inf\n")
+        code, output, errors = self.run_bench("lat", "-n", "50", "--baseline", str(path))
+        self.assertEqual(0, code)
+        self.assertIn(f"{path}:2: t_typical of 64 bytes is 'inf'", errors)
+        self.assertRegex(output, re.compile(r"^ +64 .* - +-$", re.MULTILINE))
 
     def test_the_fake_fabric_in_one_process(self):
         (row,) = self.rows("lat", "--fabric", "fake", "-n", "50")

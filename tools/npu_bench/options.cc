@@ -7,6 +7,7 @@
 #include "base/affinity.h"
 #include "fabric/address.h"
 #include "npf_version.h"
+#include "tools/npu_bench/place.h"
 #include "tools/npu_bench/stats.h"
 
 namespace npf::npu_bench {
@@ -33,7 +34,11 @@ Error usage_error(const std::string& what) { return {Status::kInvalidArgument, w
 po::options_description describe_setting_options() {
   po::options_description all("Both sides");
   auto add = all.add_options();
-  add("fabric", po::value<std::string>(), "ADDRESS where both sides meet, or shm or fake (default shm)");
+  add("fabric", po::value<std::string>(),
+      "ADDRESS where both sides meet, or shm (default), fake, verbs or ofi+tcp for a place of our own: verbs is the "
+      "address of "
+      "this machine's first usable RDMA device ($NPF_VERBS_ADDRESS, where it is set), ofi+tcp is 127.0.0.1, both on a "
+      "free port");
   add("cores", po::value<std::string>(), "A,B: pin the client to A and the server to B (default: the first two)");
   add("slots", po::value<std::string>(), "slots of each ring, 1 to 1024 (default 16)");
   add("slot-bytes", po::value<std::string>(), "payload that fits in a slot (default: the size that is measured)");
@@ -57,6 +62,9 @@ po::options_description describe_measure_options() {
   add("duration,D", po::value<std::string>(), "seconds per size, in place of --iterations");
   add("warmup", po::value<std::string>(),
       "iterations before the measured ones (default a tenth, at most 10000); at most half a second");
+  add("baseline", po::value<std::string>(),
+      "FILE that perftest printed, a table or --out_json: rows of a size that stands there tell how many times its "
+      "typical latency (lat) or its average bandwidth (bw) ours is");
   add("json", po::value<std::string>(), "FILE, or - for standard output in place of the table: one object a row");
   return all;
 }
@@ -151,6 +159,15 @@ Result<void> read_amounts(const po::variables_map& values, Options& options) {
   });
 }
 
+Result<void> read_baseline_file(const po::variables_map& values, Options& options) {
+  return with(values, "baseline", [&](const std::string& path) -> Result<void> {
+    auto baseline = read_baseline(path, options.plan.test);
+    if (!baseline.ok()) return baseline.error();
+    options.baseline = std::move(*baseline);
+    return {};
+  });
+}
+
 Result<void> read_place(const po::variables_map& values, Options& options) {
   if (values.count("fabric") != 0) options.fabric = values["fabric"].as<std::string>();
   if (values.count("host") != 0) options.host = values["host"].as<std::string>();
@@ -163,6 +180,11 @@ Result<void> read_place(const po::variables_map& values, Options& options) {
   if (own_place && options.command == Command::kServe) {
     return usage_error("server --fabric '" + options.fabric +
                        "' names no place to wait at; allowed: an address such as shm:/run/npf/bench");
+  }
+  if (options.host.empty()) {
+    auto place = place_of(options.fabric);
+    if (!place.ok()) return place.error();
+    options.fabric = *place;
   }
   const auto address = fabric::parse_address(options.host.empty() ? options.fabric : options.host);
   if (!address.ok()) return address.error();
@@ -204,7 +226,7 @@ Result<Options> read(const std::string& command, const po::variables_map& values
   options.forever = values.count("forever") != 0;
   options.json_path = values.count("json") != 0 ? values["json"].as<std::string>() : "";
   if (options.command == Command::kServe) {
-    for (const char* name : {"host", "size", "all", "iterations", "duration", "warmup", "json"}) {
+    for (const char* name : {"host", "size", "all", "iterations", "duration", "warmup", "baseline", "json"}) {
       if (values.count(name) != 0) {
         return usage_error(std::string("server does not take ") +
                            (name == std::string("host") ? "HOST-ADDRESS" : "--") +
@@ -212,7 +234,7 @@ Result<Options> read(const std::string& command, const po::variables_map& values
       }
     }
   }
-  for (const auto step : {read_settings, read_sizes, read_amounts, read_place}) {
+  for (const auto step : {read_settings, read_sizes, read_amounts, read_baseline_file, read_place}) {
     if (const auto done = step(values, options); !done.ok()) return done.error();
   }
   if (const auto done = read_cores(options); !done.ok()) return done.error();

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "tools/npu_bench/baseline.h"
 #include "tools/npu_bench/plan.h"
 
 namespace npf::npu_bench {
@@ -23,9 +25,10 @@ struct Options {
   std::vector<std::uint64_t> sizes;
   std::uint64_t iterations = 0;  // 0: chosen by size
   std::uint64_t warmup = 0;
-  double duration_s = 0;  // 0: iterations decide
-  std::string json_path;  // empty: none, "-": standard output
-  bool forever = false;   // server: the next client after this one
+  double duration_s = 0;             // 0: iterations decide
+  std::string json_path;             // empty: none, "-": standard output
+  std::optional<Baseline> baseline;  // what perftest measured, beside which our rows are put
+  bool forever = false;              // server: the next client after this one
 };
 
 // kInvalidArgument with a sentence that names the value and what is allowed.

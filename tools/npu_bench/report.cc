@@ -24,6 +24,16 @@ std::string in_words(const std::string& number, const char* what) {
   return (number == "null" ? "uncounted" : number) + " " + what;
 }
 
+// Ours over perftest's: above 1 is slower of a latency, faster of a bandwidth.
+std::optional<double> against(const Measured& measured, const std::optional<double>& baseline) {
+  if (!baseline) return std::nullopt;
+  return (measured.latency ? measured.latency->p50 : measured.bandwidth->gb_per_s) / *baseline;
+}
+
+std::string or_else(const std::optional<double>& number, const char* absent) {
+  return number ? text_of(*number) : absent;
+}
+
 const char* yes_or_no(bool value) { return value ? "true" : "false"; }
 
 std::string share(std::uint64_t part, const fabric::hop::WaitCounters& waits) {
@@ -54,6 +64,10 @@ Result<Report> Report::open(const Options& options, std::string backend) {
   return report;
 }
 
+std::optional<double> Report::baseline_of(const Row& row) const {
+  return options_.baseline && row.measured.iterations > 0 ? options_.baseline->value(row.bytes) : std::nullopt;
+}
+
 double Report::hops_of(const Row& row) const {
   const double hops_per_iteration = options_.plan.test == Test::kLat ? 2 : 1;
   return static_cast<double>(row.measured.iterations) * hops_per_iteration;
@@ -76,11 +90,12 @@ void Report::print_head(bool in_place) {
               plan.touch == Touch::kAll ? "all (every byte written and read)"
                                         : "none (from commit to the consumer holding the tensor)");
   if (lat) {
-    std::printf("%10s %11s %11s %11s %11s %11s %11s %11s   [usec]\n", "#bytes", "#iterations", "min", "p50", "avg",
-                "p99", "p99.9", "max");
+    std::printf("%10s %11s %11s %11s %11s %11s %11s %11s   [usec]", "#bytes", "#iterations", "min", "p50", "avg", "p99",
+                "p99.9", "max");
   } else {
-    std::printf("%10s %11s %11s %11s [GB/s] %11s [Mhop/s]\n", "#bytes", "#iterations", "peak", "avg", "rate");
+    std::printf("%10s %11s %11s %11s [GB/s] %11s [Mhop/s]", "#bytes", "#iterations", "peak", "avg", "rate");
   }
+  std::printf("%s\n", options_.baseline ? "    baseline vs baseline" : "");
   std::fflush(stdout);
 }
 
@@ -100,13 +115,18 @@ void Report::print_table_row(const Row& row) {
   const auto bytes = static_cast<unsigned long long>(row.bytes);
   const auto iterations = static_cast<unsigned long long>(row.measured.iterations);
   if (const auto& latency = row.measured.latency) {
-    std::printf("%10llu %11llu %11.3f %11.3f %11.3f %11.3f %11.3f %11.3f\n", bytes, iterations, latency->min,
+    std::printf("%10llu %11llu %11.3f %11.3f %11.3f %11.3f %11.3f %11.3f", bytes, iterations, latency->min,
                 latency->p50, latency->avg, latency->p99, latency->p999, latency->max);
   }
   if (const auto& bandwidth = row.measured.bandwidth) {
-    std::printf("%10llu %11llu %11.3f %11.3f        %11.3f\n", bytes, iterations, bandwidth->gb_per_s_peak,
+    std::printf("%10llu %11llu %11.3f %11.3f        %11.3f", bytes, iterations, bandwidth->gb_per_s_peak,
                 bandwidth->gb_per_s, bandwidth->mhops_per_s);
   }
+  if (options_.baseline) {
+    const auto baseline = baseline_of(row);
+    std::printf("%21s %11s", or_else(baseline, "-").c_str(), or_else(against(row.measured, baseline), "-").c_str());
+  }
+  std::printf("\n");
 }
 
 void Report::write_json(const Row& row) {
@@ -119,6 +139,11 @@ void Report::write_json(const Row& row) {
        << backend_ << R"(","bytes":)" << row.bytes << R"(,"iterations":)" << row.measured.iterations << ',';
   if (row.measured.latency) line << latency_json(*row.measured.latency);
   if (row.measured.bandwidth) line << bandwidth_json(*row.measured.bandwidth);
+  if (options_.baseline) {
+    const auto baseline = baseline_of(row);
+    line << (row.measured.latency ? R"(,"baseline_us":)" : R"(,"baseline_gb_per_s":)") << or_else(baseline, "null")
+         << R"(,"vs_baseline":)" << or_else(against(row.measured, baseline), "null");
+  }
   line << R"(,"per_hop":{"copies":)" << per_hop(counts.bytes_copied, hops * bytes_per_copy) << R"(,"allocations":)"
        << per_hop(counts.allocations, hops) << R"(,"syscalls":)" << per_hop(counts.syscalls, hops) << R"(,"wakeups":)"
        << per_hop(counts.wakeups, hops) << R"(},"wait":")" << wait_strategy_name(plan.wait)
@@ -137,6 +162,9 @@ void Report::write_json(const Row& row) {
 
 void Report::print_foot() {
   if (!total_.why_absent.empty()) std::fprintf(stderr, "npu-bench: %s\n", total_.why_absent.c_str());
+  for (const std::string& note : options_.baseline ? options_.baseline->notes : std::vector<std::string>{}) {
+    std::fprintf(stderr, "npu-bench: --baseline %s\n", note.c_str());
+  }
   if (!table_ || !any_row_) return;
   const auto& waits = total_.waits;
   std::printf("per hop, counted on both sides: %s, %s, %s\n",

@@ -32,6 +32,7 @@ class Report {
   Report(const Options& options, std::string backend) : options_(options), backend_(std::move(backend)) {}
   void print_table_row(const Row& row);
   void write_json(const Row& row);
+  std::optional<double> baseline_of(const Row& row) const;
   double hops_of(const Row& row) const;
 
   Options options_;
