@@ -37,12 +37,16 @@ class VerbsConnectionRequest final : public ConnectionRequest {
     auto channel = CmChannel::create(peer_);
     if (!channel.ok()) return channel.error();
     if (auto moved = id_.migrate(std::move(*channel)); !moved.ok()) return moved.error();
-    // Nothing but its going has been said of it; what its queue pair would fail with is no reason.
-    if (const auto gone = id_.channel()->wait_event(0); gone.ok()) {
+    // The kernel drops the events of a request that is not accepted yet (ucma.c), so its state is asked.
+    ibv_qp_attr attributes{};
+    attributes.qp_state = IBV_QPS_INIT;
+    int mask = 0;
+    if (rdma_init_qp_attr(id_.get(), &attributes, &mask) != 0) {
+      const Error why = system_error("rdma_init_qp_attr", errno);
       id_.reset();
       return Error{Status::kDisconnected, "verbs: " + peer_ + " by " + domain_.device()->name() +
-                                              " went away before it was accepted (RDMA CM: " +
-                                              rdma_event_str(gone->type) + "); it may connect again"};
+                                              " went away before it was accepted (" + why.message +
+                                              "); it may connect again"};
     }
     if (auto ours = domain_.check_device(*id_.get(), "the address that " + peer_ + " connected to"); !ours.ok()) {
       reject(ours.error().message);
