@@ -60,9 +60,9 @@ Result<Address> parse_verbs_address(std::string_view address) {
   return parsed;
 }
 
-Result<std::shared_ptr<CmChannel>> CmChannel::create() {
+Result<std::shared_ptr<CmChannel>> CmChannel::create(const std::string& purpose) {
   rdma_event_channel* const channel = rdma_create_event_channel();
-  if (channel == nullptr) return explain_no_rdma(errno);
+  if (channel == nullptr) return explain_no_rdma(purpose, errno);
   auto owner = std::make_shared<CmChannel>(channel);
   if (::fcntl(channel->fd, F_SETFL, ::fcntl(channel->fd, F_GETFL) | O_NONBLOCK) != 0 ||
       ::fcntl(channel->fd, F_SETFD, FD_CLOEXEC) != 0) {
@@ -75,7 +75,12 @@ Result<CmEvent> CmChannel::wait_event(std::uint64_t deadline_ns) const {
   for (;;) {
     rdma_cm_event* raw = nullptr;
     if (rdma_get_cm_event(channel_, &raw) == 0) {
-      CmEvent event{.type = raw->event, .status = raw->status, .id = raw->id, .data = {}};
+      CmEvent event{.type = raw->event,
+                    .status = raw->status,
+                    .id = raw->id,
+                    .data = {},
+                    .retries = raw->param.conn.retry_count,
+                    .rnr_retries = raw->param.conn.rnr_retry_count};
       const auto* const data = static_cast<const std::byte*>(raw->param.conn.private_data);
       if (data != nullptr) event.data.assign(data, data + raw->param.conn.private_data_len);
       rdma_ack_cm_event(raw);
@@ -102,11 +107,13 @@ CmId& CmId::operator=(CmId&& other) noexcept {
   return *this;
 }
 
-Result<CmId> CmId::create() {
-  auto channel = CmChannel::create();
+Result<CmId> CmId::create(const SocketAddress& address) {
+  auto channel = CmChannel::create(to_text(address.get()));
   if (!channel.ok()) return channel.error();
   rdma_cm_id* id = nullptr;
-  if (rdma_create_id((*channel)->get(), &id, nullptr, RDMA_PS_TCP) != 0) return explain_no_rdma(errno);
+  if (rdma_create_id((*channel)->get(), &id, nullptr, RDMA_PS_TCP) != 0) {
+    return explain_no_rdma(to_text(address.get()), errno);
+  }
   return CmId(id, std::move(*channel));
 }
 

@@ -36,11 +36,14 @@ struct CmEvent {
   int status = 0;
   rdma_cm_id* id = nullptr;
   std::vector<std::byte> data;  // private data; padded by RDMA CM
+  std::uint8_t retries = 0;     // of a connection request: what the connector asks for
+  std::uint8_t rnr_retries = 0;
 };
 
 class CmChannel {
  public:
-  static Result<std::shared_ptr<CmChannel>> create();
+  // purpose: whom it is for; for the sentence of a failure.
+  static Result<std::shared_ptr<CmChannel>> create(const std::string& purpose);
   explicit CmChannel(rdma_event_channel* channel) : channel_(channel) {}
   ~CmChannel() { rdma_destroy_event_channel(channel_); }
   CmChannel(const CmChannel&) = delete;
@@ -65,7 +68,8 @@ class CmId {
   CmId& operator=(CmId&& other) noexcept;
   ~CmId() { reset(); }
 
-  static Result<CmId> create();  // on a channel of its own
+  // For that address, on a channel of its own; bound to nothing yet.
+  static Result<CmId> create(const SocketAddress& address);
 
   rdma_cm_id* get() const { return id_; }
   rdma_cm_id* operator->() const { return id_; }

@@ -76,7 +76,7 @@ Result<void> VerbsDevice::start() {
     return system_error("verbs: querying port " + std::to_string(port_) + " of " + name(), failed);
   }
   inline_bytes_max_ = probe_inline_bytes(context_);
-  auto channel = CmChannel::create();
+  auto channel = CmChannel::create("the control thread of " + name());
   if (!channel.ok()) return channel.error();
   control_channel_ = std::move(*channel);
   make_nonblocking(context_->async_fd);

@@ -50,12 +50,12 @@ Capabilities capabilities_of(const VerbsDevice& device) {
 
 // An address of this host is bound to, so that its own device serves it; another host's is reached by its route.
 Result<CmId> bind_to_device(const SocketAddress& address) {
-  auto id = CmId::create();
+  auto id = CmId::create(address);
   if (!id.ok()) return id;
   SocketAddress local = address;
   local.set_port(0);
   if (rdma_bind_addr(id->get(), local.get()) == 0 && (*id)->verbs != nullptr) return id;
-  id = CmId::create();
+  id = CmId::create(address);
   if (!id.ok()) return id;
   if (auto resolved = id->resolve(address, monotonic_ns() + kResolveTimeoutNs); !resolved.ok()) return resolved.error();
   return id;
@@ -129,7 +129,7 @@ Result<Connected> VerbsDomain::connect(std::string_view address, const EndpointO
   if (!parsed.ok()) return parsed.error();
   auto peer = SocketAddress::resolve(*parsed);
   if (!peer.ok()) return peer.error();
-  auto id = CmId::create();
+  auto id = CmId::create(*peer);
   if (!id.ok()) return id.error();
   if (auto resolved = id->resolve(*peer, deadline_ns); !resolved.ok()) return resolved.error();
   if (auto ours = check_device(*id->get(), std::string(address)); !ours.ok()) return ours.error();

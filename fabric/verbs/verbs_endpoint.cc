@@ -21,12 +21,16 @@ constexpr std::uint32_t kSignalsPerQueue = 4;
 
 }  // namespace
 
-Result<std::unique_ptr<VerbsEndpoint>> VerbsEndpoint::create(VerbsDomain& domain, CmId id,
+Result<std::unique_ptr<VerbsEndpoint>> VerbsEndpoint::create(VerbsDomain& domain, CmId&& id,
                                                              const EndpointOptions& options) {
   if (auto checked = check_options(domain, options); !checked.ok()) return checked.error();
   if (auto reserved = domain.device()->reserve_queue_pair(); !reserved.ok()) return reserved.error();
   std::unique_ptr<VerbsEndpoint> endpoint(new VerbsEndpoint(domain, std::move(id), options));
-  if (auto opened = endpoint->open(options); !opened.ok()) return opened.error();
+  if (auto opened = endpoint->open(options); !opened.ok()) {
+    if (endpoint->pair_ != nullptr) rdma_destroy_qp(endpoint->id_.get());
+    id = std::move(endpoint->id_);
+    return opened.error();
+  }
   return endpoint;
 }
 
@@ -105,7 +109,8 @@ Result<Hello> VerbsEndpoint::connect(std::uint64_t deadline_ns) {
   if (rdma_connect(id_.get(), &parameters) != 0) return system_error("verbs: connecting to " + peer_, errno);
   const auto event = id_.channel()->wait_event(deadline_ns);
   if (event.status() == Status::kTimedOut) {
-    return Error{Status::kTimedOut, "verbs: " + peer_ + " did not answer in time; is its process stopped or busy?"};
+    return Error{Status::kTimedOut,
+                 "verbs: " + peer_ + " did not answer in time; is its process stopped or busy, or its host gone?"};
   }
   if (!event.ok()) return event.error();
   if (event->type != RDMA_CM_EVENT_ESTABLISHED) return connect_failure(*event);
@@ -131,7 +136,8 @@ Error VerbsEndpoint::connect_failure(const CmEvent& event) const {
   if (event.type == RDMA_CM_EVENT_DEVICE_REMOVAL) {
     return {Status::kUnreachable, who + ": device " + domain_.device()->name() + " was removed (" + status + ")"};
   }
-  return {Status::kUnreachable, who + " could not be reached (" + status + ", " + domain_.device()->condition() + ")"};
+  return {Status::kUnreachable, who + " could not be reached (" + status + ", " + domain_.device()->condition() +
+                                    "); `npu-ctl doctor` says what the device lacks"};
 }
 
 Result<void> VerbsEndpoint::accept(std::uint64_t deadline_ns) {

@@ -35,8 +35,9 @@ inline constexpr std::uint8_t kReadsInFlight = 16;
 // Order: SYNC failure-recorded, SYNC seat-taken; that of data is the device's.
 class VerbsEndpoint final : public Endpoint {
  public:
-  // On a bound identifier: the queue pair, with the first receives posted. Not connected yet.
-  static Result<std::unique_ptr<VerbsEndpoint>> create(VerbsDomain& domain, CmId id, const EndpointOptions& options);
+  // On a bound identifier: the queue pair, with the first receives posted. Not connected yet. On a failure the identifier
+  // is left to the caller, who may have a peer to tell.
+  static Result<std::unique_ptr<VerbsEndpoint>> create(VerbsDomain& domain, CmId&& id, const EndpointOptions& options);
   ~VerbsEndpoint() override;
 
   // The connector's half: until accepted, refused, or the deadline. Returns the acceptor's hello.

@@ -34,9 +34,20 @@ class VerbsConnectionRequest final : public ConnectionRequest {
   Result<std::unique_ptr<Endpoint>> accept(const EndpointOptions& options) override {
     if (!id_.valid()) return Error{Status::kInvalidArgument, "verbs: this connection request is answered already"};
     // Its events are its own from here on: the listener may go.
-    auto channel = CmChannel::create();
+    auto channel = CmChannel::create(peer_);
     if (!channel.ok()) return channel.error();
     if (auto moved = id_.migrate(std::move(*channel)); !moved.ok()) return moved.error();
+    // The kernel drops the events of a request that is not accepted yet (ucma.c), so its state is asked.
+    ibv_qp_attr attributes{};
+    attributes.qp_state = IBV_QPS_INIT;
+    int mask = 0;
+    if (rdma_init_qp_attr(id_.get(), &attributes, &mask) != 0) {
+      const Error why = system_error("rdma_init_qp_attr", errno);
+      id_.reset();
+      return Error{Status::kDisconnected, "verbs: " + peer_ + " by " + domain_.device()->name() +
+                                              " went away before it was accepted (" + why.message +
+                                              "); it may connect again"};
+    }
     if (auto ours = domain_.check_device(*id_.get(), "the address that " + peer_ + " connected to"); !ours.ok()) {
       reject(ours.error().message);
       return ours.error();
@@ -46,7 +57,10 @@ class VerbsConnectionRequest final : public ConnectionRequest {
       return checked.error();
     }
     auto endpoint = VerbsEndpoint::create(domain_, std::move(id_), options);
-    if (!endpoint.ok()) return endpoint.error();
+    if (!endpoint.ok()) {
+      reject(endpoint.error().message);
+      return endpoint.error();
+    }
     if (auto live = (*endpoint)->accept(monotonic_ns() + kAcceptTimeoutNs); !live.ok()) return live.error();
     return std::unique_ptr<Endpoint>(std::move(*endpoint));
   }
@@ -72,6 +86,14 @@ Error listen_failure(const std::string& address, const char* step, int errno_val
   return error;
 }
 
+// The connector chooses for both sides.
+Result<void> check_retries(const CmEvent& request) {
+  if (request.retries < kForEver && request.rnr_retries < kForEver) return {};
+  return Error{Status::kProtocol, "the peer asks for endless retries (retry_count " + std::to_string(request.retries) +
+                                      ", rnr_retry_count " + std::to_string(request.rnr_retries) +
+                                      "); a lost peer would never be noticed"};
+}
+
 std::string text_of(rdma_cm_id* id) { return "verbs://" + to_text(rdma_get_local_addr(id)); }
 
 }  // namespace
@@ -79,7 +101,7 @@ std::string text_of(rdma_cm_id* id) { return "verbs://" + to_text(rdma_get_local
 Result<std::unique_ptr<VerbsListener>> VerbsListener::create(VerbsDomain& domain, const Address& address) {
   auto local = SocketAddress::resolve(address);
   if (!local.ok()) return local.error();
-  auto id = CmId::create();
+  auto id = CmId::create(*local);
   if (!id.ok()) return id.error();
   const std::string text = to_text(local->get());
   if (rdma_bind_addr(id->get(), local->get()) != 0) return listen_failure(text, "rdma_bind_addr", errno);
@@ -108,7 +130,8 @@ Result<std::unique_ptr<ConnectionRequest>> VerbsListener::wait_request(std::uint
     }
     if (!event.ok()) return event.error();
     if (event->type == RDMA_CM_EVENT_DEVICE_REMOVAL) {
-      return Error{Status::kNotFound, "verbs: the device of " + address_ + " was removed"};
+      return Error{Status::kNotFound,
+                   "verbs: the device of " + address_ + " was removed; `npu-ctl doctor` shows what is there now"};
     }
     // Of who asked and gave up nothing needs to be done here: its request says so when it is accepted.
     if (event->type != RDMA_CM_EVENT_CONNECT_REQUEST) continue;
@@ -118,11 +141,12 @@ Result<std::unique_ptr<ConnectionRequest>> VerbsListener::wait_request(std::uint
 
 std::unique_ptr<ConnectionRequest> VerbsListener::take_request(const CmEvent& event) {
   CmId id(event.id, id_.channel());
-  auto hello = decode_cm_hello(event.data);
-  if (hello.ok()) return std::make_unique<VerbsConnectionRequest>(domain_, std::move(id), *hello);
+  const auto hello = decode_cm_hello(event.data);
+  const auto reason = hello.ok() ? check_retries(event) : Result<void>(hello.error());
+  if (reason.ok()) return std::make_unique<VerbsConnectionRequest>(domain_, std::move(id), *hello);
   log(LogLevel::kWarning,
-      "verbs: refused " + to_text(rdma_get_peer_addr(id.get())) + " at " + address_ + ": " + hello.error().message);
-  refuse(id.get(), hello.error().message);
+      "verbs: refused " + to_text(rdma_get_peer_addr(id.get())) + " at " + address_ + ": " + reason.error().message);
+  refuse(id.get(), reason.error().message);
   return nullptr;
 }
 

@@ -10,6 +10,10 @@ namespace {
 const char* const kWhereToGetOne =
     "; `npu-ctl doctor` says what is missing, and scripts/rxe brings a soft-RoCE device in a guest";
 
+std::string no_device(const RdmaInventory& inventory) {
+  return inventory.devices.empty() ? "; there is no RDMA device here (" + inventory.why_empty + ")" : "";
+}
+
 // "rxe0 has 10.9.0.1, rxe1 has nothing but link-local GIDs"
 std::string addresses_of(const RdmaInventory& inventory) {
   std::string said;
@@ -28,10 +32,10 @@ std::string addresses_of(const RdmaInventory& inventory) {
 
 }  // namespace
 
-Error explain_no_rdma(int errno_value) {
-  Error error = system_error("verbs: RDMA CM is not to be had on this machine", errno_value);
+Error explain_no_rdma(const std::string& purpose, int errno_value) {
+  Error error = system_error("verbs: " + purpose + ": RDMA CM is not to be had on this machine", errno_value);
   error.status = Status::kNotFound;
-  error.message += kWhereToGetOne;
+  error.message += no_device(take_verbs_inventory()) + kWhereToGetOne;
   return error;
 }
 
@@ -40,7 +44,7 @@ Error explain_no_route(const SocketAddress& peer, const std::string& step, int e
   const RdmaInventory inventory = take_verbs_inventory();
   if (inventory.devices.empty()) {
     error.status = Status::kNotFound;
-    error.message += "; there is no RDMA device here (" + inventory.why_empty + ")" + kWhereToGetOne;
+    error.message += no_device(inventory) + kWhereToGetOne;
     return error;
   }
   const IpAddress ip = ip_of(*peer.get());

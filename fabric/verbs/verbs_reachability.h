@@ -9,8 +9,8 @@
 
 namespace npf::fabric::verbs {
 
-// RDMA CM cannot be opened at all: kNotFound.
-Error explain_no_rdma(int errno_value);
+// RDMA CM cannot be opened at all: kNotFound. purpose: whom it was wanted for.
+Error explain_no_rdma(const std::string& purpose, int errno_value);
 
 // step: what failed on the way, as in "resolving its address". kUnreachable; without any device kNotFound.
 Error explain_no_route(const SocketAddress& peer, const std::string& step, int errno_value);

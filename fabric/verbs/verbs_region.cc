@@ -28,6 +28,10 @@ bool beyond_memlock(std::uint64_t bytes) {
 Error registration_failure(const VerbsDomain& domain, std::uint64_t bytes, int errno_value) {
   Error error =
       system_error("verbs: registering " + std::to_string(bytes) + " bytes on " + domain.device()->name(), errno_value);
+  if (errno_value == EFAULT) {
+    error.status = Status::kInvalidArgument;
+    error.message += "; all of it has to be mapped and writable";
+  }
   if (errno_value != ENOMEM && errno_value != EPERM) return error;
   error.status = Status::kResourceLimit;
   error.message += beyond_memlock(bytes) ? "; this is more than" : "; together with what is registered it may exceed";

@@ -15,7 +15,9 @@ import tempfile
 import typing
 
 HERE = pathlib.Path(__file__).resolve().parent
-MODULES = ["virtio_pci", "virtio_console", "virtio_net", "9pnet_virtio", "9p", "overlay", "crc32_generic", "crc32c_generic",
+# ib_uverbs before rdma_ucm, as rdma-core loads them: a device that is removed is taken from the last one first, and only so does
+# RDMA CM tell of it before uverbs waits for its users.
+MODULES = ["ib_uverbs", "virtio_pci", "virtio_console", "virtio_net", "9pnet_virtio", "9p", "overlay", "crc32_generic", "crc32c_generic",
            "rdma_ucm", "ib_umad", "rdma_rxe", "dummy", "veth", "sch_netem", "pvpanic-pci"]
 APPLETS = ["sh", "mount", "mkdir", "cat", "ls", "insmod", "chroot", "poweroff", "sync", "mkfifo"]
 # What of the kernel's modules is worth unpacking: those above and what they depend on lie there.

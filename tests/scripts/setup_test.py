@@ -95,6 +95,7 @@ class Setup(unittest.TestCase):
             return set(self.setup_on("--list", "--for", purpose)[1].split())
         self.assertLess(packages("build"), packages("test"))
         self.assertLess(packages("build"), packages("bench"))
+        self.assertLess({"perftest", "ucx-utils", "libfabric-bin"}, packages("bench"))
         self.assertLess(packages("rxe"), packages("test"))
         self.assertTrue(packages("rxe").isdisjoint({"g++", "clang"}), "a guest alone needs no compiler")
 
