@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench/compare without a machine to measure: what others' tools print, ratios, verdicts, the table."""
+"""bench/compare and bench/instructions without a machine to measure: what others' tools print, ratios, verdicts, the table."""
 
 import contextlib
 import io
@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FIXTURES = ROOT / "tests/tools/npu_bench/fixtures"
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "bench/compare.d"))
+import callgrind  # noqa: E402  pylint: disable=wrong-import-position
 import foreign  # noqa: E402  pylint: disable=wrong-import-position
 import guest  # noqa: E402  pylint: disable=wrong-import-position
 import measuring  # noqa: E402  pylint: disable=wrong-import-position
@@ -133,6 +134,26 @@ class Rounds(unittest.TestCase):
     def test_the_guest_gets_its_own_json_file(self):
         self.assertEqual(["--fabric", "verbs", "--quick"],
                          guest.for_guest(["--fabric", "verbs", "--json", "x", "--quick", "--json=y", "--realtime"]))
+
+
+class Callgrind(unittest.TestCase):
+    """32 polls of an empty queue over soft-RoCE, as callgrind 3.19 wrote them."""
+
+    def test_counts_ours_and_what_is_inside_the_provider(self):
+        profile = callgrind.read_profile((ROOT / "tests/bench/fixtures/callgrind.out").read_text(encoding="utf-8"))
+        self.assertEqual(3552, sum(profile.own.values()))  # the file's summary
+        self.assertEqual(41 * 32, profile.outside)  # librxe's poll_cq, and the lock that it takes in libc
+        self.assertEqual(70 * 32, profile.ours)
+
+    def test_what_is_outside(self):
+        for path, function, outside in [("/usr/lib/x86_64-linux-gnu/libibverbs/librxe-rdmav34.so", "0x3cc0", True),
+                                        ("/usr/lib/x86_64-linux-gnu/libibverbs.so.1.14.44.0", "ibv_cmd_post_send", True),
+                                        ("/usr/lib/x86_64-linux-gnu/libmlx5.so.1", "mlx5_post_send", True),
+                                        ("/usr/lib/x86_64-linux-gnu/libc.so.6", "write", True),
+                                        ("/usr/lib/x86_64-linux-gnu/libc.so.6", "__memcpy_avx_unaligned_erms", False),
+                                        ("/usr/lib/x86_64-linux-gnu/libstdc++.so.6", "operator new(unsigned long)", False),
+                                        ("/src/build/release/bench/hop_instructions", "write", False)]:
+            self.assertEqual(outside, callgrind.is_outside(path, function), (path, function))
 
 
 class Command(unittest.TestCase):
