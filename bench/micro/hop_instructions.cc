@@ -95,7 +95,10 @@ void measure(const std::string& source, const std::string& sink, std::uint64_t b
   bench.polls_empty = 0;
   for (std::uint32_t i = 0; i < messages; ++i) one_message(bench);
   part_ended(name.c_str(), messages, bench.polls_empty);
-  for (std::uint32_t i = 0; i < kWarmup; ++i) wait_a_while(0), dispatch_completions(bench.source.queue());
+  for (std::uint32_t i = 0; i < kWarmup; ++i) {
+    wait_a_while(0);
+    dispatch_completions(bench.source.queue());
+  }
   for (std::uint32_t i = 0; i < messages; ++i) collected_poll(bench.source);
   part_ended("empty", messages, messages);
 }
