@@ -110,6 +110,7 @@ struct Capabilities {
   std::uint32_t regions_max = 0;             // per domain
   bool direct = false;                       // Endpoint::direct can answer
   bool remote_access_to_any_memory = false;  // register_memory may grant remote access to memory it did not allocate
+  bool names_refusals = true;  // a refused remote operation is kRemoteAccess; else kDisconnected, as if the peer closed
   bool tells_death_from_close = false;  // a killed peer process is kPeerDied; else kDisconnected, as if it had closed
 };
 
@@ -137,9 +138,9 @@ enum class EndpointState : std::uint8_t { kConnected, kFailed, kClosed };
 // Order: a WRITE_WITH_IMM or SEND completes at the receiver after its data and that of all earlier WRITEs is visible;
 //   completions of one endpoint come in the order of posting, sends and receives each.
 // Errors: the first one moves it to kFailed and is kept; every posted request, receives too, comes back exactly once. A
-//   refused remote operation fails both ends: the initiator's with kRemoteAccess, the target's where a receive is
-//   posted at the latest. So does a SEND larger than its receive. A failure wakes a sleeper also when nothing was
-//   posted.
+//   refused remote operation fails both ends: the initiator's with kRemoteAccess (Capabilities::names_refusals), the
+//   target's where a receive is posted at the latest. So does a SEND larger than its receive. A failure wakes a sleeper
+//   also when nothing was posted.
 // Lifetime: within its domain's and its completion queue's; completions not polled when it is destroyed are dropped.
 class Endpoint {
  public:

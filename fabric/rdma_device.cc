@@ -56,10 +56,10 @@ std::string RdmaPath::summary() const {
          ", and no active port has its GID there";
 }
 
-std::string RdmaPath::text() const {
+std::string RdmaPath::text(std::string_view separator) const {
   std::string said = summary();
   for (std::size_t index = chosen ? 1 : 0; index < candidates.size(); ++index) {
-    said += "\n  not " + place_of(candidates[index]) + ": " + candidates[index].reason;
+    said += std::string(separator) + "not " + place_of(candidates[index]) + ": " + candidates[index].reason;
   }
   return said;
 }

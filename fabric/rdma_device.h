@@ -101,8 +101,8 @@ struct RdmaPath {
 
   // One sentence, without a full stop: what is taken and why, or that nothing is.
   std::string summary() const;
-  // The summary, and a line for each rejected candidate; for logs and errors.
-  std::string text() const;
+  // The summary, and what was rejected with its reason, each a line of its own or behind another separator.
+  std::string text(std::string_view separator = "\n  ") const;
 };
 
 }  // namespace npf::fabric

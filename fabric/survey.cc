@@ -13,7 +13,7 @@
 #include "fabric/verbs/verbs_inventory.h"
 #include "fabric/verbs/verbs_route.h"
 #endif
-#if defined(NPF_HAS_OFI_SURVEY)
+#if defined(NPF_HAS_OFI)
 #include "fabric/ofi/ofi_survey.h"
 #endif
 
@@ -138,7 +138,7 @@ Survey survey_fabrics() {
 #else
   survey.rdma.why_empty = "this build is without verbs";
 #endif
-#if defined(NPF_HAS_OFI_SURVEY)
+#if defined(NPF_HAS_OFI)
   survey.ofi = list_ofi_providers();
 #else
   survey.ofi.why_empty = "this build is without libfabric";

@@ -11,6 +11,12 @@ namespace {
 constexpr std::uint32_t kCreditBatchesPerRing = 4;
 constexpr std::uint32_t kSendDepthMin = 64;
 
+// How often an empty ring is looked at before its last credits are returned, unless the owner is about to sleep. In a
+// ping-pong the next tensor is to be there before that, so that no credit gets in its way: on shm 0.21 us instead of 0.24.
+// Over a network that takes longer.
+constexpr std::uint32_t kVainLooksLocal = 64;
+constexpr std::uint32_t kVainLooksRemote = 1024;
+
 std::uint64_t random_incarnation() {
   std::random_device device;
   return (std::uint64_t{device()} << 32U) | device();
@@ -38,16 +44,17 @@ Result<std::unique_ptr<Consumer>> Consumer::create(Domain& domain, const Consume
   if (!ring.ok()) return ring.error();
   geometry.address = (*ring)->remote().address;
   geometry.key = (*ring)->key();
-  return std::unique_ptr<Consumer>(new Consumer(std::move(*ring), geometry));
+  return std::unique_ptr<Consumer>(new Consumer(std::move(*ring), geometry, domain.capabilities().direct));
 }
 
-Consumer::Consumer(std::unique_ptr<Region> ring, const Geometry& geometry)
+Consumer::Consumer(std::unique_ptr<Region> ring, const Geometry& geometry, bool is_local)
     : ring_(std::move(ring)),
       slots_(ring_->bytes().data()),
       slot_bytes_(geometry.slot_bytes()),
       slot_receives_(geometry.slots),
       geometry_(geometry),
-      credit_batch_(std::max(1U, geometry.slots / kCreditBatchesPerRing)) {}
+      credit_batch_(std::max(1U, geometry.slots / kCreditBatchesPerRing)),
+      vain_looks_max_(is_local ? kVainLooksLocal : kVainLooksRemote) {}
 
 EndpointOptions Consumer::endpoint_options(CompletionQueue& queue) {
   queue_ = &queue;

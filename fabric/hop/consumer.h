@@ -55,7 +55,7 @@ class Consumer final : public CompletionHandler {
   void on_completion(const Completion& completion) noexcept override;
 
  private:
-  Consumer(std::unique_ptr<Region> ring, const Geometry& geometry);
+  Consumer(std::unique_ptr<Region> ring, const Geometry& geometry, bool is_local);
   Status validate(const SlotHeader& header) const noexcept;
   Status fail(Status status) noexcept;
   void return_credits() noexcept;
@@ -79,6 +79,7 @@ class Consumer final : public CompletionHandler {
   std::uint32_t arrive_slot_ = 0;  // arrived_ and taken_ modulo the ring, without a division each time
   std::uint32_t take_slot_ = 0;
   std::uint32_t vain_looks_ = 0;  // since the last take
+  std::uint32_t vain_looks_max_;  // then the last credits are returned
 };
 
 }  // namespace npf::fabric::hop

@@ -10,26 +10,9 @@
 #include <cstring>
 
 #include "base/clock.h"
+#include "fabric/verbs/verbs_reachability.h"
 
 namespace npf::fabric::verbs {
-
-namespace {
-
-Error no_rdma(int errno_value) {
-  Error error = system_error("verbs: RDMA CM is not to be had on this machine", errno_value);
-  error.status = Status::kNotFound;
-  error.message += "; `npu-ctl doctor` says what is missing, and scripts/rxe brings a soft-RoCE device in a guest";
-  return error;
-}
-
-Error no_route(const SocketAddress& peer, const std::string& step, int errno_value) {
-  Error error = system_error("verbs: no RDMA device reaches " + to_text(peer.get()) + " (" + step + ")", errno_value);
-  error.status = Status::kUnreachable;
-  error.message += "; `npu-ctl doctor --to` that address says why";
-  return error;
-}
-
-}  // namespace
 
 Result<SocketAddress> SocketAddress::resolve(const Address& address) {
   addrinfo hints{};
@@ -79,7 +62,7 @@ Result<Address> parse_verbs_address(std::string_view address) {
 
 Result<std::shared_ptr<CmChannel>> CmChannel::create() {
   rdma_event_channel* const channel = rdma_create_event_channel();
-  if (channel == nullptr) return no_rdma(errno);
+  if (channel == nullptr) return explain_no_rdma(errno);
   auto owner = std::make_shared<CmChannel>(channel);
   if (::fcntl(channel->fd, F_SETFL, ::fcntl(channel->fd, F_GETFL) | O_NONBLOCK) != 0 ||
       ::fcntl(channel->fd, F_SETFD, FD_CLOEXEC) != 0) {
@@ -123,7 +106,7 @@ Result<CmId> CmId::create() {
   auto channel = CmChannel::create();
   if (!channel.ok()) return channel.error();
   rdma_cm_id* id = nullptr;
-  if (rdma_create_id((*channel)->get(), &id, nullptr, RDMA_PS_TCP) != 0) return no_rdma(errno);
+  if (rdma_create_id((*channel)->get(), &id, nullptr, RDMA_PS_TCP) != 0) return explain_no_rdma(errno);
   return CmId(id, std::move(*channel));
 }
 
@@ -144,10 +127,10 @@ Result<void> CmId::migrate(std::shared_ptr<CmChannel> channel) {
 Result<void> CmId::await(rdma_cm_event_type wanted, const SocketAddress& peer, std::uint64_t deadline_ns) {
   const auto event = channel_->wait_event(deadline_ns);
   const std::string step = wanted == RDMA_CM_EVENT_ADDR_RESOLVED ? "resolving its address" : "resolving the route";
-  if (event.status() == Status::kTimedOut) return no_route(peer, step, ETIMEDOUT);
+  if (event.status() == Status::kTimedOut) return explain_no_route(peer, step, ETIMEDOUT);
   if (!event.ok()) return event.error();
   if (event->type == wanted) return {};
-  return no_route(peer, step, event->status < 0 ? -event->status : EHOSTUNREACH);
+  return explain_no_route(peer, step, event->status < 0 ? -event->status : EHOSTUNREACH);
 }
 
 Result<void> CmId::resolve(const SocketAddress& peer, std::uint64_t deadline_ns) {
@@ -155,9 +138,10 @@ Result<void> CmId::resolve(const SocketAddress& peer, std::uint64_t deadline_ns)
   const std::uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
   const int left_ms = static_cast<int>(std::min<std::uint64_t>(left_ns / kNsPerMs + 1, INT32_MAX));
   SocketAddress to = peer;
-  if (rdma_resolve_addr(id_, nullptr, to.get(), left_ms) != 0) return no_route(peer, "rdma_resolve_addr", errno);
+  if (rdma_resolve_addr(id_, nullptr, to.get(), left_ms) != 0)
+    return explain_no_route(peer, "rdma_resolve_addr", errno);
   if (auto done = await(RDMA_CM_EVENT_ADDR_RESOLVED, peer, deadline_ns); !done.ok()) return done;
-  if (rdma_resolve_route(id_, left_ms) != 0) return no_route(peer, "rdma_resolve_route", errno);
+  if (rdma_resolve_route(id_, left_ms) != 0) return explain_no_route(peer, "rdma_resolve_route", errno);
   return await(RDMA_CM_EVENT_ROUTE_RESOLVED, peer, deadline_ns);
 }
 

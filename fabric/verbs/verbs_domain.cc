@@ -95,7 +95,7 @@ Result<std::unique_ptr<CompletionQueue>> VerbsDomain::create_completion_queue(st
 
 Result<std::unique_ptr<Region>> VerbsDomain::allocate(std::uint64_t bytes, Access access) {
   if (bytes == 0) return Error{Status::kInvalidArgument, "verbs: a region of 0 bytes; allowed: 1 or more"};
-  auto arena = Arena::map(bytes);
+  auto arena = Arena::map("verbs", bytes);
   if (!arena.ok()) return arena.error();
   return VerbsRegion::enter(*this, std::move(*arena), {}, access);
 }

@@ -7,6 +7,7 @@
 #include "fabric/cm_data.h"
 #include "fabric/endpoint_options.h"
 #include "fabric/verbs/verbs_endpoint.h"
+#include "fabric/verbs/verbs_reachability.h"
 
 namespace npf::fabric::verbs {
 
@@ -64,12 +65,10 @@ class VerbsConnectionRequest final : public ConnectionRequest {
 };
 
 Error listen_failure(const std::string& address, const char* step, int errno_value) {
-  Error error = system_error("verbs: listening at " + address + " (" + step + ")", errno_value);
+  const std::string operation = "listening at " + address + " (" + step + ")";
+  if (errno_value == EADDRNOTAVAIL || errno_value == ENODEV) return explain_no_local_device(operation, errno_value);
+  Error error = system_error("verbs: " + operation, errno_value);
   if (errno_value == EADDRINUSE) error.message += "; another process listens there: choose another port";
-  if (errno_value == EADDRNOTAVAIL || errno_value == ENODEV) {
-    error.status = Status::kNotFound;
-    error.message += "; no RDMA device of this host has that address: `npu-ctl doctor` lists those there are";
-  }
   return error;
 }
 
@@ -84,6 +83,8 @@ Result<std::unique_ptr<VerbsListener>> VerbsListener::create(VerbsDomain& domain
   if (!id.ok()) return id.error();
   const std::string text = to_text(local->get());
   if (rdma_bind_addr(id->get(), local->get()) != 0) return listen_failure(text, "rdma_bind_addr", errno);
+  // RDMA CM binds to loopback and to :: without any device.
+  if ((*id)->verbs == nullptr) return listen_failure(text, "rdma_bind_addr found no device", EADDRNOTAVAIL);
   if (auto ours = domain.check_device(*id->get(), text); !ours.ok()) return ours.error();
   if (rdma_listen(id->get(), kBacklog) != 0) return listen_failure(text, "rdma_listen", errno);
   return std::unique_ptr<VerbsListener>(new VerbsListener(domain, std::move(*id)));

@@ -1,8 +1,6 @@
 #include "fabric/verbs/verbs_region.h"
 
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <string>
@@ -12,12 +10,6 @@
 namespace npf::fabric::verbs {
 
 namespace {
-
-constexpr std::uint64_t kHugePageBytes = 2U << 20U;
-
-std::uint64_t rounded_up(std::uint64_t bytes, std::uint64_t unit) { return (bytes + unit - 1) / unit * unit; }
-
-std::string mib(std::uint64_t bytes) { return std::to_string(bytes / (1U << 20U)) + " MiB"; }
 
 std::string memlock_limit() {
   rlimit limit{};
@@ -47,33 +39,6 @@ Error registration_failure(const VerbsDomain& domain, std::uint64_t bytes, int e
 }
 
 }  // namespace
-
-Arena::~Arena() {
-  if (mapped_bytes_ > 0) ::munmap(bytes_.data(), mapped_bytes_);
-}
-
-Result<Arena> Arena::map(std::uint64_t bytes) {
-  const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
-  Arena arena;
-  void* memory = MAP_FAILED;
-  if (bytes >= kHugePageBytes) {
-    arena.mapped_bytes_ = rounded_up(bytes, kHugePageBytes);
-    memory = ::mmap(nullptr, arena.mapped_bytes_, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB, -1, 0);
-  }
-  if (memory == MAP_FAILED) {
-    arena.mapped_bytes_ = rounded_up(bytes, page_bytes);
-    memory = ::mmap(nullptr, arena.mapped_bytes_, PROT_READ | PROT_WRITE, flags, -1, 0);
-  }
-  if (memory == MAP_FAILED) {
-    arena.mapped_bytes_ = 0;
-    return system_error("verbs: allocating " + mib(bytes), errno);
-  }
-  // A child would share the pages copy-on-write, and the device would go on with those of whoever wrote last.
-  ::madvise(memory, arena.mapped_bytes_, MADV_DONTFORK);
-  arena.bytes_ = {static_cast<std::byte*>(memory), bytes};
-  return arena;
-}
 
 Result<std::unique_ptr<Region>> VerbsRegion::enter(VerbsDomain& domain, Arena arena, std::span<std::byte> memory,
                                                    Access access) {

@@ -1,35 +1,17 @@
-// Registered memory, and the arenas that a domain allocates for it.
+// Memory registered on an RDMA device.
 #pragma once
 
 #include <infiniband/verbs.h>
 
 #include <memory>
 #include <span>
-#include <utility>
 
+#include "fabric/arena.h"
 #include "fabric/fabric.h"
 
 namespace npf::fabric::verbs {
 
 class VerbsDomain;
-
-// Zeroed and faulted in; in huge pages where the system has some free and they fit: fewer pages to pin and to translate.
-class Arena {
- public:
-  Arena() = default;
-  Arena(Arena&& other) noexcept
-      : bytes_(std::exchange(other.bytes_, {})), mapped_bytes_(std::exchange(other.mapped_bytes_, 0)) {}
-  Arena& operator=(Arena&&) = delete;
-  ~Arena();
-
-  static Result<Arena> map(std::uint64_t bytes);
-
-  std::span<std::byte> bytes() const { return bytes_; }
-
- private:
-  std::span<std::byte> bytes_;
-  std::uint64_t mapped_bytes_ = 0;
-};
 
 class VerbsRegion final : public Region {
  public:

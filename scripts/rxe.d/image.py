@@ -97,13 +97,20 @@ def module_files(folder, version):
     return list(dict.fromkeys(files))
 
 
+def static_busybox():
+    found = shutil.which("busybox")
+    if "INTERP" in run(["readelf", "-lW", found]):
+        raise ImageError(f"{found} needs libraries, which an initramfs has not; install busybox-static")
+    return found
+
+
 def pack_initramfs(kernel, folder):
     version = os.listdir(kernel / "lib/modules")[0]
     with tempfile.TemporaryDirectory() as temporary:
         root = pathlib.Path(temporary)
         for each in ["bin", "dev", "proc", "sys", "mnt", "modules"]:
             (root / each).mkdir()
-        shutil.copy(shutil.which("busybox"), root / "bin" / "busybox")
+        shutil.copy(static_busybox(), root / "bin" / "busybox")
         for applet in APPLETS:
             (root / "bin" / applet).symlink_to("busybox")
         for number, file in enumerate(module_files(kernel, version)):
@@ -127,14 +134,20 @@ def made_once(folder, make):
     return folder
 
 
-def ready_image():
-    """The folders of the kernel (vmlinux, lib/modules) and of the initramfs that goes with it; made if not there."""
-    package = kernel_package()
+def newest_kernel(cache):
+    """The package that was fetched last, or nothing."""
+    fetched = [each.parent for each in cache.glob("*/vmlinux")]
+    return max(fetched, key=lambda each: each.stat().st_mtime).name if fetched else None
+
+
+def ready_image(is_newest_wanted=False):
+    """From the cache where it is there. Asking apt takes a second, so only who wants the newest kernel waits for it."""
     recipe = hashlib.sha256((HERE / "init").read_bytes() + pathlib.Path(__file__).read_bytes()).hexdigest()[:12]
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     with open(cache / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be making them
+        package = (None if is_newest_wanted else newest_kernel(cache)) or kernel_package()
         kernel = made_once(cache / package, lambda folder: unpack_kernel(package, folder))
         initramfs = made_once(cache / f"{package}-{recipe}", lambda folder: pack_initramfs(kernel, folder))
     return Image(kernel / "vmlinux", initramfs / "initramfs.cpio", kernel / "lib/modules")

@@ -76,7 +76,7 @@ class Setup(unittest.TestCase):
         return run.returncode, said, self.calls.read_text().splitlines()
 
     def test_leaves_alone_what_is_there(self):
-        for purpose in ["build", "test", "bench"]:
+        for purpose in ["build", "test", "bench", "rxe"]:
             code, said, calls = self.setup_on("--for", purpose, installed="ALL")
             self.assertEqual((code, calls), (0, []))
             self.assertIn(f"packages for {purpose} are installed", said)
@@ -90,11 +90,13 @@ class Setup(unittest.TestCase):
         self.assertEqual([call.split()[-1] for call in calls][0], "update")
         self.assertTrue(calls[-1].endswith("install ninja-build libboost-program-options1.81-dev"), calls)
 
-    def test_of_a_purpose_includes_building(self):
+    def test_of_a_purpose_includes_what_it_builds_on(self):
         def packages(purpose):
             return set(self.setup_on("--list", "--for", purpose)[1].split())
         self.assertLess(packages("build"), packages("test"))
         self.assertLess(packages("build"), packages("bench"))
+        self.assertLess(packages("rxe"), packages("test"))
+        self.assertTrue(packages("rxe").isdisjoint({"g++", "clang"}), "a guest alone needs no compiler")
 
     def test_uses_sudo_when_not_root_and_says_so(self):
         code, said, calls = self.setup_on(user_id=1000, sudo=True)

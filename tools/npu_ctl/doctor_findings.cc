@@ -12,6 +12,13 @@ constexpr std::uint64_t kMemlockWantedBytes = 1024 * kMebibyte;
 
 std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes / kMebibyte) + " MiB"; }
 
+std::string mend_build(const fabric::BackendPresence& backend) {
+  std::string packages = backend.package;
+  constexpr std::string_view kAnd = " and ";
+  if (const auto found = packages.find(kAnd); found != std::string::npos) packages.replace(found, kAnd.size(), " ");
+  return "apt-get install pkg-config " + packages + " && cmake --workflow --preset release";
+}
+
 std::string mend_memlock(const Facts& facts) {
   if (facts.in_container) return "docker run --ulimit memlock=-1 ...";
   if (!facts.memory.memlock_hard_bytes) return "ulimit -l unlimited";
@@ -74,14 +81,10 @@ void find_in_build(const Facts& facts, std::vector<Finding>& findings) {
       built += (built.empty() ? "" : ", ") + backend.scheme;
       continue;
     }
-    std::string packages = backend.package;
-    if (const auto conjunction = packages.find(" and "); conjunction != std::string::npos) {
-      packages.replace(conjunction, 5, " ");
-    }
     findings.push_back(
         {Severity::kWarning, "backend-" + backend.scheme, "not in this build",
          "addresses of " + backend.scheme + " cannot be opened until it is built with " + backend.package,
-         "apt-get install pkg-config " + packages + " && cmake --workflow --preset release"});
+         mend_build(backend)});
   }
   findings.push_back({Severity::kOk, "backends", built, "addresses of these can be opened by this build", ""});
   const auto& ofi = facts.survey.ofi;
@@ -105,6 +108,9 @@ namespace {
 // A netdev that the route leaves by and that no RDMA device lies over can have a soft one.
 std::string mend_path(const Facts& facts, const fabric::AddressAnswer& answer) {
   const auto& devices = facts.survey.rdma.devices;
+  const auto scheme = answer.backend.substr(0, answer.backend.find('+'));
+  const auto backend = std::ranges::find(facts.survey.backends, scheme, &fabric::BackendPresence::scheme);
+  if (backend != facts.survey.backends.end() && !backend->is_built) return mend_build(*backend);
   if (answer.backend != "verbs") return "";
   if (devices.empty()) return missing_rdma(facts).mend;
   // A device that cannot be used may be the very one: its own finding says what to do.

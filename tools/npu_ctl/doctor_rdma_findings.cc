@@ -15,7 +15,7 @@ using fabric::RdmaPort;
 
 bool is_usable(ModuleState state) { return state == ModuleState::kLoaded || state == ModuleState::kBuiltIn; }
 
-const char* const kGuest = "scripts/rxe run -- COMMAND   # soft-RoCE in a guest, without root; docs/soft-roce.md";
+const char* const kGuest = "scripts/rxe run -- COMMAND   # soft-RoCE in a guest, without root; scripts/rxe --help";
 
 std::string add_rxe(const Facts& facts) {
   const std::string netdev = netdev_for_rxe(facts);
@@ -23,10 +23,21 @@ std::string add_rxe(const Facts& facts) {
          std::string("rdma link add rxe0 type rxe netdev ") + (netdev.empty() ? "NETDEV" : netdev);
 }
 
+bool is_built(const Facts& facts, std::string_view scheme) {
+  return std::ranges::any_of(facts.survey.backends,
+                             [&](const auto& each) { return each.scheme == scheme && each.is_built; });
+}
+
 // The kernel has devices and libibverbs lists none.
 Finding unlisted(const Facts& facts) {
   Finding finding{Severity::kProblem, "rdma-devices", "the kernel has ", "", ""};
   for (const std::string& name : facts.kernel_devices) finding.value += name + " ";
+  if (!is_built(facts, "verbs")) {
+    finding.severity = Severity::kNote;
+    finding.value += "and this build does not look at them";
+    finding.why = "it is without verbs";
+    return finding;
+  }
   finding.value += "and libibverbs lists none";
   const bool has_node = facts.nodes.size() > 1;
   if (!is_usable(facts.module("ib_uverbs"))) {

@@ -80,7 +80,8 @@ std::string host_text(const Facts& facts) {
   }
   rows.push_back({"device nodes", nodes});
   rows.push_back({"cores, nodes", std::to_string(facts.cores.size()) + " cores for this process, " +
-                                      std::to_string(facts.numa.size()) + " NUMA nodes"});
+                                      std::to_string(facts.numa.size()) +
+                                      (facts.numa.size() == 1 ? " NUMA node" : " NUMA nodes")});
   rows.push_back({"memory", in_units(facts.memory.available_bytes) + " available of " +
                                 in_units(facts.memory.total_bytes) + "; pinned by this process " +
                                 in_units(facts.memory.pinned_bytes)});

@@ -219,6 +219,13 @@ void Conformance::connect(const PairOptions& options) {
   ASSERT_TRUE(client_.endpoint && server_.endpoint);
 }
 
+testing::AssertionResult Conformance::is_refusal(Status status) const {
+  if (status == Status::kRemoteAccess || (status == Status::kDisconnected && !limits().names_refusals)) {
+    return testing::AssertionSuccess();
+  }
+  return testing::AssertionFailure() << status_name(status) << " is no refusal";
+}
+
 bool Conformance::poll_until(const std::function<bool()>& ready) {
   const std::uint64_t deadline_ns = monotonic_ns() + kWatchdogNs;
   while (!ready()) {

@@ -95,6 +95,8 @@ class Conformance : public testing::Test {
   // Fills in the endpoints of both sides.
   void connect(const PairOptions& options = {});
   const Capabilities& limits() const { return client_.domain->capabilities(); }
+  // Whether that is what the initiator of a refused operation is told.
+  testing::AssertionResult is_refusal(Status status) const;
 
   // Polls both sides until ready() holds; false, and a failure with what had arrived, when the watchdog bites.
   bool poll_until(const std::function<bool()>& ready);

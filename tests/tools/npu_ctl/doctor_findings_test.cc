@@ -207,6 +207,11 @@ TEST(DoctorFindings, NameThePackagesThatABuildLacks) {
               HasSubstr("apt-get install pkg-config libibverbs-dev librdmacm-dev && "));
   facts.survey.ofi.providers.clear();
   EXPECT_EQ(finding(facts, "provider-tcp").severity, Severity::kWarning);
+  // It may be that there is a device, which such a build does not see.
+  facts.kernel_devices = {"rxe0"};
+  EXPECT_EQ(finding(facts, "rdma-devices").severity, Severity::kNote);
+  facts.addresses = {{"verbs://10.8.0.2:1", {{.backend = "verbs", .why = "this build is without verbs"}}}};
+  EXPECT_THAT(finding(facts, "to verbs://10.8.0.2:1").mend, HasSubstr("apt-get install pkg-config libibverbs-dev"));
 }
 
 TEST(DoctorFindings, AnAddressThatNothingReachesIsAProblem) {
