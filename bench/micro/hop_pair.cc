@@ -11,10 +11,10 @@ namespace npf::bench {
 
 namespace {
 
-constexpr std::uint64_t kTimeoutNs = 5 * kNsPerSecond;
+constexpr std::uint64_t kTimeoutNs = 60 * kNsPerSecond;  // under valgrind in an emulated guest
 
 [[noreturn]] void exit_with(const std::string& reason) {
-  std::fprintf(stderr, "hop_micro: %s\n", reason.c_str());
+  std::fprintf(stderr, "bench: %s\n", reason.c_str());
   std::exit(1);
 }
 

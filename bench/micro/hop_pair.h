@@ -1,4 +1,4 @@
-// Hops over shm whose two ends live in one thread, so that each step can be timed alone.
+// Hops whose two ends live in one thread, so that each step can be timed alone.
 #pragma once
 
 #include <memory>

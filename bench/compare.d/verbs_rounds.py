@@ -1,0 +1,128 @@
+"""What one round measures over verbs: the hop, raw verbs by perftest, and its neighbours over the same device."""
+
+import functools
+import os
+import pathlib
+
+import foreign
+from measuring import Step
+from runner import Failed, free_port
+from table import KIB, MIB, Row, size_name
+
+SIZES = [64, 4 * KIB, 64 * KIB, MIB]
+BANDWIDTH_SIZES = [64 * KIB, MIB]
+ITERATIONS = {64: 1000, 4 * KIB: 1000, 64 * KIB: 200, MIB: 40}
+IN_FLIGHT = 16                # of both sides: npu-bench's slots, perftest's depth
+UCX_BUFFERED_MAX = 4 * KIB    # bcopy up to here, which is what UCX takes by itself
+WRITE_LATENCY_TARGET = 1.10
+WRITE_BANDWIDTH_TARGET = 0.95
+
+
+def gid_text(ipv4):
+    """As sysfs writes the GID of an IPv4 address."""
+    numbers = [int(part) for part in ipv4.split(".")]
+    return "0000:0000:0000:0000:0000:ffff:%02x%02x:%02x%02x" % tuple(numbers)
+
+
+def device_of(ipv4, root=pathlib.Path("/sys/class/infiniband")):
+    for path in sorted(root.glob("*/ports/*/gids/*")):
+        try:
+            if path.read_text(encoding="ascii").strip() == gid_text(ipv4):
+                return path.parts[-5], path.parts[-3]
+        except OSError:
+            continue  # an entry that is not filled in
+    raise Failed(f"no RDMA device here has the address {ipv4} (NPF_VERBS_ADDRESS)")
+
+
+class Round:
+    """Sizes outside, programs inside: what stands in one ratio runs within seconds."""
+
+    def __init__(self, runner, quick):
+        self.runner = runner
+        self.quick = quick
+        self.device, self.port = device_of(os.environ["NPF_VERBS_ADDRESS"])
+
+    def count(self, size):
+        return ITERATIONS[size] // 4 if self.quick else ITERATIONS[size]
+
+    def ours(self, test, size):
+        cores = ",".join(str(core) for core in self.runner.cores)
+        return self.runner.rows([self.runner.ours("npu-bench"), test, "--fabric", "verbs", "--json", "-", "--cores", cores, "--touch",
+                                 "none", "--slots", str(IN_FLIGHT), "-s", str(size), "-n", str(self.count(size))])[0]
+
+    def hop(self, size):
+        row = self.ours("lat", size)
+        counts = {f"{key} per hop {size}": row["per_hop"][key] for key in ("copies", "allocations")}
+        return {f"hop {size}": row["one_way_us"]["p50"], f"hop avg {size}": row["one_way_us"]["avg"],
+                f"hop min {size}": row["one_way_us"]["min"], **counts}
+
+    def hop_bandwidth(self, size):
+        return {f"hop bw {size}": self.ours("bw", size)["gb_per_s"]}
+
+    def perftest(self, program, size, *options):
+        port = free_port()
+        command = [program, "-F", "-d", self.device, "-i", self.port, "-p", port, "-s", str(size), "-n", str(self.count(size)), *options]
+        return self.runner.pair(port, command, [*command, "127.0.0.1"])
+
+    def latency(self, program, size):
+        output = self.perftest(program, size)
+        return {f"{program} {size}": foreign.perftest_typical_us(output), f"{program} min {size}": foreign.perftest_min_us(output)}
+
+    def bandwidth(self, size):
+        return {f"ib_write_bw {size}": foreign.perftest_gb_per_s(self.perftest("ib_write_bw", size, "-t", str(IN_FLIGHT)))}
+
+    def libfabric(self, size):
+        port = free_port()
+        command = ["fi_pingpong", "-p", "verbs", "-e", "msg", "-I", str(self.count(size)), "-S", str(size)]
+        output = self.runner.pair(port, [*command, "-B", port], [*command, "-P", port, "127.0.0.1"])
+        return {f"fi_pingpong {size}": foreign.fi_pingpong_us(output)}
+
+    def ucx(self, test, size, *options):
+        port, count = free_port(), self.count(size)
+        client = ["ucx_perftest", "127.0.0.1", "-p", port, "-d", f"{self.device}:{self.port}", "-x", "rc_verbs", "-t", test, "-D",
+                  "bcopy" if size <= UCX_BUFFERED_MAX else "zcopy", "-s", str(size), "-n", str(count), "-w", str(max(5, count // 10)),
+                  "-f", "-v", *options]
+        return self.runner.pair(port, ["ucx_perftest", "-p", port], client)
+
+    def ucx_latency(self, test, size):
+        return {f"{test} {size}": foreign.ucx_p50_us(self.ucx(test, size))}
+
+    def ucx_bandwidth(self, size):
+        return {f"put_bw {size}": foreign.ucx_gb_per_s(self.ucx("put_bw", size, "-O", str(IN_FLIGHT)))}
+
+    def all(self):
+        steps = []
+
+        def add(name, method, *arguments, optional=True):
+            steps.append(Step(name, functools.partial(method, *arguments), optional=optional))
+
+        for size in SIZES:
+            add(f"hop {size}", self.hop, size, optional=False)
+            for program in ("ib_write_lat", "ib_send_lat"):
+                add(f"{program} {size}", self.latency, program, size)
+            add(f"fi_pingpong verbs {size}", self.libfabric, size)
+            add(f"ucx put_lat {size}", self.ucx_latency, "put_lat", size)
+            if size <= UCX_BUFFERED_MAX:  # above it UCX fragments active messages itself
+                add(f"ucx am_lat {size}", self.ucx_latency, "am_lat", size)
+        for size in BANDWIDTH_SIZES:
+            add(f"hop bw {size}", self.hop_bandwidth, size, optional=False)
+            add(f"ib_write_bw {size}", self.bandwidth, size)
+            add(f"ucx put_bw {size}", self.ucx_bandwidth, size)
+        return steps
+
+
+def wanted_rows(values):
+    rows = [Row(f"{size_name(size)} hop / ib_write_lat", f"hop {size}", f"ib_write_lat {size}", WRITE_LATENCY_TARGET) for size in SIZES]
+    rows += [Row(f"{size_name(size)} GB/s / ib_write_bw", f"hop bw {size}", f"ib_write_bw {size}", WRITE_BANDWIDTH_TARGET, at_least=True)
+             for size in BANDWIDTH_SIZES]
+    # A busy machine moves medians by its scheduler's slices, and the fastest of a thousand least.
+    rows += [Row(f"{size_name(size)} hop / ib_write_lat, minimum of each", f"hop min {size}", f"ib_write_lat min {size}") for size in SIZES]
+    rows += [Row(f"{size_name(size)} hop / ib_send_lat", f"hop {size}", f"ib_send_lat {size}") for size in SIZES]
+    rows += [Row(f"{size_name(size)} hop / fi_pingpong verbs msg (averages)", f"hop avg {size}", f"fi_pingpong {size}") for size in SIZES]
+    rows += [Row(f"{size_name(size)} hop / ucx rc_verbs put_lat", f"hop {size}", f"put_lat {size}") for size in SIZES]
+    rows += [Row(f"{size_name(size)} hop / ucx rc_verbs am_lat", f"hop {size}", f"am_lat {size}") for size in SIZES
+             if size <= UCX_BUFFERED_MAX]
+    rows += [Row(f"{size_name(size)} GB/s / ucx rc_verbs put_bw", f"hop bw {size}", f"put_bw {size}") for size in BANDWIDTH_SIZES]
+    rows += [Row(f"{what} per hop of {size_name(size)}, busy", f"{what} per hop {size}", None, 0)
+             for size in SIZES for what in ("copies", "allocations")]
+    return rows
