@@ -82,7 +82,8 @@ class Setup(unittest.TestCase):
             self.assertIn(f"packages for {purpose} are installed", said)
 
     def test_installs_what_is_missing_and_only_that(self):
-        there = "g++ cmake git libboost1.81-dev libboost-json1.81-dev"
+        there = ("g++ cmake git pkg-config libibverbs-dev librdmacm-dev libfabric-dev libboost1.81-dev "
+                 "libboost-json1.81-dev")
         code, said, calls = self.setup_on(installed=there)
         self.assertEqual(code, 0, said)
         self.assertIn("installing: ninja-build libboost-program-options1.81-dev", said)
