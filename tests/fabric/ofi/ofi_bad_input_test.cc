@@ -55,9 +55,8 @@ class OfiBadInput : public testing::Test {
 
   // A peer of ours is still served.
   void expect_served(Listener& listener) {
-    auto connecting = std::async(std::launch::async, [&] {
-      return domain_->connect(listener.address(), options(), kWatchdogNs);
-    });
+    auto connecting =
+        std::async(std::launch::async, [&] { return domain_->connect(listener.address(), options(), kWatchdogNs); });
     auto request = listener.wait_request(kWatchdogNs);
     ASSERT_TRUE(request.ok()) << request.error().message;
     const auto accepted = (*request)->accept(options());
@@ -95,9 +94,9 @@ TEST_F(OfiBadInput, APortInUseIsToldWithItsNumber) {
   const auto listener = domain_->listen(address_of(port_));
 
   EXPECT_EQ(listener.status(), Status::kAddressInUse);
-  EXPECT_THAT(listener.error().message, AllOf(HasSubstr("ofi+tcp: listening at 127.0.0.1:" + std::to_string(port_)),
-                                              HasSubstr("Address already in use, fi_errno 98"),
-                                              HasSubstr("choose another port")));
+  EXPECT_THAT(listener.error().message,
+              AllOf(HasSubstr("ofi+tcp: listening at 127.0.0.1:" + std::to_string(port_)),
+                    HasSubstr("Address already in use, fi_errno 98"), HasSubstr("choose another port")));
 }
 
 TEST_F(OfiBadInput, AnAddressOfAnotherHostIsNotListenedAt) {
