@@ -65,11 +65,10 @@ Result<void> OfiCompletionQueue::reserve(std::uint32_t completions) {
     promised_ += completions;
     return {};
   }
-  return Error{Status::kResourceLimit, domain_.provider().backend + ": an endpoint with depths of " +
-                                           std::to_string(completions) +
-                                           " together does not fit in a completion queue of depth " +
-                                           std::to_string(depth_) + " of which " + std::to_string(promised_) +
-                                           " are taken; create it deeper"};
+  return Error{Status::kResourceLimit,
+               domain_.provider().backend + ": an endpoint with depths of " + std::to_string(completions) +
+                   " together does not fit in a completion queue of depth " + std::to_string(depth_) + " of which " +
+                   std::to_string(promised_) + " are taken; create it deeper"};
 }
 
 void OfiCompletionQueue::release(std::uint32_t completions) {

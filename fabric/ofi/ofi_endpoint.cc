@@ -85,12 +85,11 @@ Result<void> OfiEndpoint::open(const fi_info& info, const EndpointOptions& optio
   if (const int failed = ::fi_ep_bind(endpoint, &events_.get()->fid, 0); failed != 0) {
     return failed_at("fi_ep_bind (event queue)", failed);
   }
-  const std::uint64_t directions = FI_TRANSMIT | FI_RECV | FI_SELECTIVE_COMPLETION;
   if (const int failed = ::fi_ep_bind(endpoint, &completions_->fid, FI_TRANSMIT | FI_SELECTIVE_COMPLETION);
       failed != 0) {
     return failed_at("fi_ep_bind (completion queue, transmit)", failed);
   }
-  if (const int failed = ::fi_ep_bind(endpoint, &completions_->fid, directions & FI_RECV); failed != 0) {
+  if (const int failed = ::fi_ep_bind(endpoint, &completions_->fid, FI_RECV); failed != 0) {
     return failed_at("fi_ep_bind (completion queue, receive)", failed);
   }
   if (const int failed = ::fi_enable(endpoint); failed != 0) return failed_at("fi_enable", failed);
@@ -180,8 +179,9 @@ Result<void> OfiEndpoint::accept(std::uint64_t deadline_ns) {
   }
   const auto event = events_.wait_event(deadline_ns);
   if (!event.ok() || event->error != 0 || event->type != FI_CONNECTED) {
-    const Error why = event.ok() ? ofi_error(Status::kDisconnected, "event " + std::to_string(event->type), event->error)
-                                 : event.error();
+    const Error why = event.ok()
+                          ? ofi_error(Status::kDisconnected, "event " + std::to_string(event->type), event->error)
+                          : event.error();
     return Error{Status::kDisconnected,
                  provider_.backend + ": " + peer_ + " went away before it was accepted: " + why.message};
   }
@@ -209,8 +209,9 @@ void OfiEndpoint::read_events() noexcept {
       fail(ofi_error(Status::kDisconnected, "the provider ended the connection", event->error,
                      "look for the first cause at the peer"));
     } else if (event->type == FI_SHUTDOWN) {
-      fail({Status::kDisconnected, "disconnected (FI_SHUTDOWN): the peer closed the connection, its process ended, or "
-                                   "a remote access was refused; look for the first cause at the peer"});
+      fail({Status::kDisconnected,
+            "disconnected (FI_SHUTDOWN): the peer closed the connection, its process ended, or "
+            "a remote access was refused; look for the first cause at the peer"});
     }
   }
 }
@@ -251,7 +252,7 @@ void OfiEndpoint::stop() noexcept {
     fi_cq_err_entry ignored{};
     if (found == 1) {
       take(entry);
-    } else if (found != -FI_EAVAIL || ::fi_cq_readerr(completions_.get(), &ignored, 0) < 0) {
+    } else if (found != -FI_EAVAIL || ::fi_cq_readerr(completions_.get(), &ignored, 0) < 1) {
       break;
     }
   }

@@ -69,7 +69,6 @@ class OfiEndpoint final : public Endpoint {
   };
   enum class Found : std::uint8_t { kNothing, kLess, kBatch };
   static constexpr std::size_t kBatch = 16;
-  static constexpr std::size_t kSpansMax = 8;
 
   OfiEndpoint(OfiDomain& domain, EventQueue events, const fi_info& info, const EndpointOptions& options);
   Result<void> open(const fi_info& info, const EndpointOptions& options);
@@ -81,6 +80,7 @@ class OfiEndpoint final : public Endpoint {
   Status check_shape(const WorkRequest& request, std::uint64_t& length_bytes) const noexcept;
   Status hand_over(const WorkRequest& request, std::uint64_t length_bytes) noexcept;
   int post_bounce(std::uint32_t index) noexcept;
+  void repost_bounce(std::uint32_t index) noexcept;
   Found read_provider() noexcept;
   void take(const fi_cq_data_entry& entry) noexcept;
   void take_arrival(const fi_cq_data_entry& entry) noexcept;
@@ -93,7 +93,7 @@ class OfiEndpoint final : public Endpoint {
 
   // Cold: sentences, system calls.
   void note_pending() noexcept;
-  void take_error() noexcept;
+  bool take_error(int code) noexcept;
   void refuse_wrapped(const WorkRequest& request, std::uint64_t length_bytes) noexcept;
   void refuse_large(std::uint64_t length_bytes, std::uint64_t room_bytes) noexcept;
   void refuse_post(int code, Opcode opcode) noexcept;

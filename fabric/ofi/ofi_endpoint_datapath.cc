@@ -2,6 +2,7 @@
 #include <rdma/fi_errno.h>
 #include <rdma/fi_rma.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -58,8 +59,8 @@ Status OfiEndpoint::hand_over(const WorkRequest& request, std::uint64_t length_b
   const std::uint64_t place = sends_.push({request.id, request.opcode, request.signaled, false});
   if (!failure_.connected()) [[unlikely]]
     return Status::kOk;
-  std::array<iovec, kSpansMax> spans;
-  std::array<void*, kSpansMax> descriptors;
+  std::array<iovec, kGatherMax> spans;
+  std::array<void*, kGatherMax> descriptors;
   std::size_t count = 0;
   for (const LocalSpan& span : request.local) {
     if (span.length_bytes == 0) continue;
@@ -77,8 +78,12 @@ Status OfiEndpoint::hand_over(const WorkRequest& request, std::uint64_t length_b
   if (!reads && length_bytes <= provider_.capabilities.inline_bytes_max) flags |= FI_INJECT;
   ssize_t failed = 0;
   if (request.opcode == Opcode::kSend) {
-    const fi_msg message{.msg_iov = spans.data(), .desc = descriptors.data(), .iov_count = count, .addr = 0,
-                         .context = context, .data = 0};
+    const fi_msg message{.msg_iov = spans.data(),
+                         .desc = descriptors.data(),
+                         .iov_count = count,
+                         .addr = 0,
+                         .context = context,
+                         .data = 0};
     failed = fi_sendmsg(endpoint_.get(), &message, flags);
   } else {
     if (length_bytes > 0 && request.remote.address > UINT64_MAX - length_bytes) [[unlikely]] {
@@ -86,8 +91,13 @@ Status OfiEndpoint::hand_over(const WorkRequest& request, std::uint64_t length_b
       return Status::kOk;
     }
     const fi_rma_iov remote{.addr = request.remote.address, .len = length_bytes, .key = request.remote.key};
-    const fi_msg_rma message{.msg_iov = spans.data(), .desc = descriptors.data(), .iov_count = count, .addr = 0,
-                             .rma_iov = &remote, .rma_iov_count = length_bytes > 0 ? 1U : 0U, .context = context,
+    const fi_msg_rma message{.msg_iov = spans.data(),
+                             .desc = descriptors.data(),
+                             .iov_count = count,
+                             .addr = 0,
+                             .rma_iov = &remote,
+                             .rma_iov_count = length_bytes > 0 ? 1U : 0U,
+                             .context = context,
                              .data = data_of(request.immediate, length_bytes, provider_.data_is_wide)};
     if (request.opcode == Opcode::kWriteWithImm) flags |= FI_REMOTE_CQ_DATA;
     failed = reads ? fi_readmsg(endpoint_.get(), &message, flags) : fi_writemsg(endpoint_.get(), &message, flags);
@@ -122,8 +132,15 @@ PostResult OfiEndpoint::post_receive(std::span<const ReceiveRequest> requests) n
 int OfiEndpoint::post_bounce(std::uint32_t index) noexcept {
   const std::uint64_t bytes = provider_.capabilities.send_bytes_max;
   return static_cast<int>(fi_recv(endpoint_.get(), bounces_->bytes().data() + index * bytes, bytes,
-                                    static_cast<const OfiRegion*>(bounces_.get())->descriptor(), 0,
-                                    Token{.kind = Token::Kind::kReceive, .low = index}.encoded()));
+                                  static_cast<const OfiRegion*>(bounces_.get())->descriptor(), 0,
+                                  Token{.kind = Token::Kind::kReceive, .low = index}.encoded()));
+}
+
+void OfiEndpoint::repost_bounce(std::uint32_t index) noexcept {
+  if (!endpoint_) return;
+  const int failed = post_bounce(index);
+  if (failed != 0) [[unlikely]]
+    refuse_post(failed, Opcode::kReceive);
 }
 
 // Hot path 4, over libfabric. A provider may only get on while it is asked, which costs it a system call: so it is asked
@@ -148,10 +165,8 @@ OfiEndpoint::Found OfiEndpoint::read_provider() noexcept {
   if (wanted == 0) return Found::kNothing;
   const ssize_t found = fi_cq_read(completions_.get(), entries.data(), wanted);
   if (found == -FI_EAGAIN) return Found::kNothing;
-  if (found < 0) [[unlikely]] {
-    take_error();
-    return Found::kBatch;
-  }
+  if (found < 0) [[unlikely]]
+    return take_error(static_cast<int>(found)) ? Found::kBatch : Found::kNothing;
   for (ssize_t i = 0; i < found; ++i) take(entries[static_cast<std::size_t>(i)]);
   return static_cast<std::size_t>(found) == wanted ? Found::kBatch : Found::kLess;
 }
@@ -170,7 +185,7 @@ void OfiEndpoint::take_arrival(const fi_cq_data_entry& entry) noexcept {
   if ((entry.flags & FI_REMOTE_WRITE) != 0) {
     const std::uint64_t length_bytes = provider_.data_is_wide ? entry.data >> 32U : entry.len;
     arrivals_.push({length_bytes, static_cast<std::uint32_t>(entry.data), 0, true});
-    if (provider_.immediate_takes_receive && endpoint_) post_bounce(bounce);
+    if (provider_.immediate_takes_receive) repost_bounce(bounce);
   } else {
     arrivals_.push({entry.len, 0, bounce, false});
   }
@@ -221,11 +236,10 @@ std::size_t OfiEndpoint::give_receives(std::span<Completion> completions) noexce
         break;
       }
       completion.opcode = Opcode::kReceive;
-      const std::byte* const from =
-          bounces_->bytes().data() + arrival.bounce * provider_.capabilities.send_bytes_max;
+      const std::byte* const from = bounces_->bytes().data() + arrival.bounce * provider_.capabilities.send_bytes_max;
       if (arrival.length_bytes > 0) std::memcpy(receive.local.data, from, arrival.length_bytes);
       counters_.bytes_copied += arrival.length_bytes;
-      if (endpoint_) post_bounce(arrival.bounce);
+      repost_bounce(arrival.bounce);
     }
     arrivals_.pop();
     receives_.pop();

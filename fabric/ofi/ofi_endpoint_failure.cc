@@ -22,10 +22,17 @@ void OfiEndpoint::note_pending() noexcept {
   if (queue_.armed()) queue_.prepare_sleep();
 }
 
-void OfiEndpoint::take_error() noexcept {
+// False: there was none after all, or the queue itself is broken.
+bool OfiEndpoint::take_error(int code) noexcept {
+  if (code != -FI_EAVAIL) {
+    if (code != -FI_EINTR) {
+      fail(ofi_error(Status::kSystem, "reading the completion queue", std::abs(code), "connect again"));
+    }
+    return false;
+  }
   fi_cq_err_entry entry{};
-  if (::fi_cq_readerr(completions_.get(), &entry, 0) < 0) return;
-  if (!failure_.connected()) return;
+  if (::fi_cq_readerr(completions_.get(), &entry, 0) < 1) return false;
+  if (!failure_.connected()) return true;
   const Token token = Token::of(entry.op_context);
   const bool received = (entry.flags & (FI_RECV | FI_REMOTE_WRITE)) != 0;
   const std::uint64_t place = sends_.place_of(token.low);
@@ -34,6 +41,7 @@ void OfiEndpoint::take_error() noexcept {
   const char* const said =
       ::fi_cq_strerror(completions_.get(), entry.prov_errno, entry.err_data, text.data(), text.size());
   fail(explain_completion(entry, operation_name(opcode), provider_.name, said == nullptr ? std::string() : said));
+  return true;
 }
 
 // Provider tcp of 1.17 checks bounds in 64 bits without regard to an overflow, and a READ that passes so is never

@@ -50,8 +50,9 @@ Error explain_completion(const fi_cq_err_entry& entry, const std::string& operat
   }
   if (is_end_of_connection(entry.err)) {
     return ofi_error(Status::kDisconnected,
-                     operation + ": provider " + provider + " ended the connection: the peer closed it, its process "
-                                 "ended, or a remote access was refused" + said,
+                     operation + ": provider " + provider +
+                         " ended the connection: the peer closed it, its process "
+                         "ended, or a remote access was refused",
                      entry.err, "look for the first cause at the peer");
   }
   return ofi_error(Status::kDisconnected, operation + ": provider " + provider + " could not do it" + said, entry.err,

@@ -37,7 +37,8 @@ class OfiConnectionRequest final : public ConnectionRequest {
 
   Result<std::unique_ptr<Endpoint>> accept(const EndpointOptions& options) override {
     if (!info_) {
-      return Error{Status::kInvalidArgument, domain_.provider().backend + ": this connection request is answered already"};
+      return Error{Status::kInvalidArgument,
+                   domain_.provider().backend + ": this connection request is answered already"};
     }
     if (auto checked = check_options(domain_, options); !checked.ok()) {
       reject(checked.error().message);
@@ -107,8 +108,8 @@ Result<std::unique_ptr<OfiListener>> OfiListener::create(OfiDomain& domain, cons
   if (const int failed = ::fi_getname(&raw->fid, &bound, &bound_bytes); failed != 0) {
     return listen_failure(domain, address, "fi_getname", -failed);
   }
-  return std::unique_ptr<OfiListener>(new OfiListener(
-      domain, std::move(passive), domain.provider().backend + "://" + to_text(&bound, bound_bytes)));
+  return std::unique_ptr<OfiListener>(
+      new OfiListener(domain, std::move(passive), domain.provider().backend + "://" + to_text(&bound, bound_bytes)));
 }
 
 // Who asked and got no answer is refused; so is who asks meanwhile. It takes a look to hear that somebody came, and

@@ -8,7 +8,6 @@
 #include <array>
 #include <cstring>
 
-#include "fabric/cm_data.h"
 #include "fabric/ofi/ofi_failure.h"
 #include "fabric/ofi/ofi_survey.h"
 
@@ -18,10 +17,9 @@ namespace {
 
 // A provider names its default depths unasked; its limits show only in what it refuses.
 constexpr std::array<std::uint32_t, 5> kDepths = {16'384, 4096, 1024, 256, 64};
-constexpr std::uint32_t kGatherMax = 8;
-constexpr std::uint64_t kSendBytesMax = 4096;        // each is copied once, out of a bounce buffer of this size
+constexpr std::uint64_t kSendBytesMax = 4096;          // each is copied once, out of a bounce buffer of this size
 constexpr std::uint64_t kMessageBytesMax = 1U << 31U;  // its length travels in 32 bits
-constexpr std::uint32_t kRegionsMax = 1U << 20U;     // where the provider names no limit
+constexpr std::uint32_t kRegionsMax = 1U << 20U;       // where the provider names no limit
 constexpr int kMemoryModes = FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
 
 Info make_hints(const std::string& provider, std::uint32_t depth) {
@@ -73,8 +71,8 @@ Result<Info> find_info(const std::string& provider, const Address& address, Role
     const Info hints = make_hints(provider, depth);
     if (!hints) return Error{Status::kOutOfMemory, "ofi: no memory for a query of libfabric"};
     fi_info* found = nullptr;
-    failed = ::fi_getinfo(FI_VERSION(1, 17), address.host.c_str(), port.c_str(),
-                          role == Role::kListen ? FI_SOURCE : 0, hints.get(), &found);
+    failed = ::fi_getinfo(FI_VERSION(1, 17), address.host.c_str(), port.c_str(), role == Role::kListen ? FI_SOURCE : 0,
+                          hints.get(), &found);
     if (failed != 0) continue;
     if (Info info = first_of(Info(found), provider)) return info;
     failed = -FI_ENODATA;
@@ -102,21 +100,19 @@ Result<Provider> Provider::of(const std::string& name, const fi_info& info) {
   if (domain.mr_key_size < sizeof(std::uint32_t)) {
     return lacks("has keys of " + std::to_string(domain.mr_key_size) + " bytes; 4 are needed");
   }
-  provider.spans_max = std::min<std::uint32_t>(
-      {kGatherMax, static_cast<std::uint32_t>(info.tx_attr->iov_limit), kGatherMax});
   provider.keys_are_ours = (domain.mr_mode & FI_MR_PROV_KEY) == 0;
-  provider.needs_local_registration = (domain.mr_mode & FI_MR_LOCAL) != 0;
   provider.immediate_takes_receive = ((info.mode | info.rx_attr->mode) & FI_RX_CQ_DATA) != 0;
   provider.data_is_wide = domain.cq_data_size >= sizeof(std::uint64_t);
   const auto depth = static_cast<std::uint32_t>(std::min(info.tx_attr->size, info.rx_attr->size));
   provider.capabilities = {
       .backend = {},  // provider.backend, wherever that comes to lie
       .queue_depth_max = depth,
-      .gather_max = provider.spans_max,
+      .gather_max = std::min(kGatherMax, static_cast<std::uint32_t>(info.tx_attr->iov_limit)),
       .inline_bytes_max = static_cast<std::uint32_t>(std::min<std::size_t>(info.tx_attr->inject_size, kSendBytesMax)),
       .send_bytes_max = std::min<std::uint64_t>(kSendBytesMax, info.ep_attr->max_msg_size),
       .message_bytes_max = std::min<std::uint64_t>(kMessageBytesMax, info.ep_attr->max_msg_size),
-      .regions_max = domain.mr_cnt == 0 ? kRegionsMax : static_cast<std::uint32_t>(std::min<std::size_t>(domain.mr_cnt, kRegionsMax)),
+      .regions_max = static_cast<std::uint32_t>(
+          std::min<std::size_t>(domain.mr_cnt == 0 ? kRegionsMax : domain.mr_cnt, kRegionsMax)),
       .direct = false,
       .remote_access_to_any_memory = true,
       // tcp drops the connection without a word to the initiator; a NIC's provider passes on what the NIC says.

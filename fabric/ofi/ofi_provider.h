@@ -15,6 +15,8 @@
 
 namespace npf::fabric::ofi {
 
+inline constexpr std::uint32_t kGatherMax = 8;
+
 struct InfoDeleter {
   void operator()(fi_info* info) const { ::fi_freeinfo(info); }
 };
@@ -36,11 +38,9 @@ Result<Info> find_info(const std::string& provider, const Address& address, Role
 
 // Names, limits and habits of one provider, from its info.
 struct Provider {
-  std::string name;                    // tcp
-  std::string backend;                 // ofi+tcp
-  std::uint32_t spans_max = 1;         // in one request
-  bool keys_are_ours = true;           // else the provider chooses them
-  bool needs_local_registration = false;
+  std::string name;                      // tcp
+  std::string backend;                   // ofi+tcp
+  bool keys_are_ours = true;             // else the provider chooses them
   bool immediate_takes_receive = false;  // a WRITE_WITH_IMM consumes a receive of the provider's
   bool data_is_wide = true;              // 64 bits travel with a WRITE_WITH_IMM: the length fits beside the immediate
   Capabilities capabilities;

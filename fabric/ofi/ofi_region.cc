@@ -45,7 +45,8 @@ Result<std::unique_ptr<Region>> OfiRegion::enter(OfiDomain& domain, Arena arena,
   if (failed != 0) return registration_failure(domain, bytes.size(), -failed);
   Fid<fid_mr> owner(region);
   if (::fi_mr_key(region) > UINT32_MAX) {
-    return Error{Status::kUnsupported, domain.provider().backend + ": the provider gave out a key of more than 32 bits (" +
+    return Error{Status::kUnsupported, domain.provider().backend +
+                                           ": the provider gave out a key of more than 32 bits (" +
                                            std::to_string(::fi_mr_key(region)) + "); choose another provider"};
   }
   return std::unique_ptr<Region>(new OfiRegion(std::move(arena), bytes, std::move(owner)));
