@@ -30,7 +30,7 @@ struct Options {
   std::string address;
   std::uint64_t tensors = 0;
   std::optional<std::uint64_t> hold_at;  // produce: send no more than so many, and stay connected
-  std::optional<std::uint64_t> at;  // tensors; then `command` is run
+  std::optional<std::uint64_t> at;       // tensors; then `command` is run
   std::string command;
   std::string on_failure;      // another command, run when the connection is lost
   std::string expect_failure;  // the name of the status that ends the program well
