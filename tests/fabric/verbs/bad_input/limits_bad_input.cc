@@ -66,7 +66,8 @@ TEST_F(VerbsLimitsBadInput, MoreMemoryThanThereIsNamesTheSize) {
   const Side side;
   const auto region = side.domain->allocate(kMiB << 24U, Access::kLocal);
   ASSERT_FALSE(region.ok());
-  EXPECT_TRUE(tells(region.error(), Status::kOutOfMemory, {"allocating 17592186044416 bytes", "Cannot allocate memory"}));
+  EXPECT_TRUE(
+      tells(region.error(), Status::kOutOfMemory, {"allocating 17592186044416 bytes", "Cannot allocate memory"}));
 }
 
 TEST_F(VerbsLimitsBadInput, MemoryThatIsNotMappedCannotBeRegistered) {
