@@ -41,6 +41,12 @@ class Machine:
     is_shell: bool = False
 
 
+def last_of_console(lines):
+    """From the kernel's own reason on, where it gave one: its stack trace may be longer than what is shown else."""
+    reasons = (number for number, line in enumerate(lines) if "Kernel panic" in line)
+    return lines[next(reasons, -CONSOLE_LINES_SHOWN):]
+
+
 def escaped(path):
     """A path as part of one of QEMU's options, where a comma ends the part."""
     return str(path).replace(",", ",,")
@@ -177,6 +183,6 @@ class Guest:
         self.qemu_words.seek(0)
         last_words = self.qemu_words.read().splitlines()
         if self.console.exists():
-            last_words += self.console.read_text(errors="replace").splitlines()[-CONSOLE_LINES_SHOWN:]
+            last_words += last_of_console(self.console.read_text(errors="replace").splitlines())
         print(f"rxe: {self.name} died; its last words:", *last_words, sep="\n  ", file=sys.stderr)
         return EXIT_GUEST_DIED
