@@ -8,7 +8,7 @@ namespace npf::fabric::hop {
 
 namespace {
 
-constexpr std::uint32_t kCreditBatchesPerRing = 4;
+constexpr std::uint32_t kCreditBatchesPerRing = 2;
 constexpr std::uint32_t kSendDepthMin = 64;
 
 // How often an empty ring is looked at before its last credits are returned, unless the owner is about to sleep. In a
@@ -52,6 +52,7 @@ Consumer::Consumer(std::unique_ptr<Region> ring, const Geometry& geometry, bool 
       slots_(ring_->bytes().data()),
       slot_bytes_(geometry.slot_bytes()),
       slot_receives_(geometry.slots),
+      arrivals_(geometry.slots),
       geometry_(geometry),
       credit_batch_(std::max(1U, geometry.slots / kCreditBatchesPerRing)),
       vain_looks_max_(is_local ? kVainLooksLocal : kVainLooksRemote) {}

@@ -8,6 +8,7 @@
 #include "fabric/dispatch.h"
 #include "fabric/fabric.h"
 #include "fabric/hop/slot.h"
+#include "fabric/hop/succession.h"
 
 namespace npf::fabric::hop {
 
@@ -55,7 +56,13 @@ class Consumer final : public CompletionHandler {
   void on_completion(const Completion& completion) noexcept override;
 
  private:
+  struct Arrival {
+    std::uint64_t bytes;
+    bool bare;  // without a header
+  };
+
   Consumer(std::unique_ptr<Region> ring, const Geometry& geometry, bool is_local);
+  Status read_header(SlotHeader& header) const noexcept;
   Status validate(const SlotHeader& header) const noexcept;
   Status fail(Status status) noexcept;
   void return_credits() noexcept;
@@ -66,6 +73,8 @@ class Consumer final : public CompletionHandler {
   CompletionQueue* queue_ = nullptr;  // the endpoint's
   std::unique_ptr<Endpoint> endpoint_;
   std::vector<ReceiveRequest> slot_receives_;
+  std::vector<Arrival> arrivals_;  // one for each slot
+  Succession succession_;          // of what was taken
   Geometry geometry_;
   std::uint32_t credit_batch_;
   Status status_ = Status::kPending;

@@ -11,10 +11,12 @@ void Consumer::on_completion(const Completion& completion) noexcept {
     return;
   }
   if (completion.opcode != Opcode::kReceiveWithImm) return;
-  if (completion.immediate != arrive_slot_ || arrived_ - released_ >= geometry_.slots) [[unlikely]] {
+  const std::uint32_t slot = completion.immediate & ~kImmediateBare;
+  if (slot != arrive_slot_ || arrived_ - released_ >= geometry_.slots) [[unlikely]] {
     fail(Status::kProtocol);
     return;
   }
+  arrivals_[slot] = {completion.length_bytes, (completion.immediate & kImmediateBare) != 0};
   ++arrived_;
   arrive_slot_ = next_slot(arrive_slot_, geometry_.slots);
 }
@@ -30,21 +32,32 @@ Status Consumer::try_take(InputSlot& slot) noexcept {
     __builtin_prefetch(memory + sizeof(SlotHeader));
     return is_ok(status_) ? Status::kPending : status_;
   }
-  slot.header = *reinterpret_cast<const SlotHeader*>(memory);  // copied out, then checked, then used
-  if (const Status status = validate(slot.header); !is_ok(status)) [[unlikely]]
+  if (const Status status = read_header(slot.header); !is_ok(status)) [[unlikely]]
     return fail(status);
   slot.payload = {memory + sizeof(SlotHeader), slot.header.payload_bytes};
   if ((slot.header.flags & kFlagPayloadCrc) != 0 && crc32c(slot.payload) != slot.header.payload_crc) [[unlikely]] {
     return fail(Status::kCorrupt);
   }
+  succession_.note(slot.header);
   ++taken_;
   take_slot_ = next_slot(take_slot_, geometry_.slots);
   vain_looks_ = 0;
   return Status::kOk;
 }
 
+// Copied out, then checked, then used.
+Status Consumer::read_header(SlotHeader& header) const noexcept {
+  const Arrival& arrival = arrivals_[take_slot_];
+  if (!arrival.bare) {
+    header = *reinterpret_cast<const SlotHeader*>(slots_ + take_slot_ * slot_bytes_);
+    return header.checksum == header_checksum(header) ? validate(header) : Status::kCorrupt;
+  }
+  if (!succession_.foretells()) return Status::kProtocol;
+  header = succession_.next();
+  return header.payload_bytes == arrival.bytes ? validate(header) : Status::kProtocol;
+}
+
 Status Consumer::validate(const SlotHeader& header) const noexcept {
-  if (header.checksum != header_checksum(header)) return Status::kCorrupt;
   const bool in_epoch = header.epoch == geometry_.epoch || taken_ < epoch_begins_;
   const bool in_order = header.sequence == taken_;
   const bool in_bounds = header.payload_bytes <= geometry_.payload_bytes_max;

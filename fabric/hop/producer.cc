@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+
 namespace npf::fabric::hop {
 
 namespace {
@@ -45,6 +46,7 @@ Result<void> Producer::attach(std::unique_ptr<Endpoint> endpoint, const Geometry
   if (!is_failure(status_)) status_ = Status::kOk;
   released_ = geometry.released;
   replayed_ = geometry.next_sequence;
+  succession_.forget();
   replay();
   if (early_credits_ > 0) {
     endpoint_->post_receive(std::span(credit_receives_).first(early_credits_));

@@ -8,6 +8,7 @@
 #include "fabric/dispatch.h"
 #include "fabric/fabric.h"
 #include "fabric/hop/slot.h"
+#include "fabric/hop/succession.h"
 
 namespace npf::fabric::hop {
 
@@ -96,7 +97,7 @@ class Producer final : public CompletionHandler {
 
   std::byte* slot_at(std::uint32_t slot) const noexcept { return slots_ + slot * slot_bytes_; }
   Status send(std::uint64_t sequence, std::uint32_t slot) noexcept;
-  void write_header(std::uint64_t sequence, const Sent& sent, std::byte* memory) noexcept;
+  SlotHeader header_of(std::uint64_t sequence, const Sent& sent, const std::byte* memory) const noexcept;
   void take_credit(std::uint32_t released_low) noexcept;
   void fail(Status status) noexcept;
   Result<void> first_attach(const Geometry& geometry);
@@ -110,6 +111,7 @@ class Producer final : public CompletionHandler {
   std::unique_ptr<Endpoint> endpoint_;
   std::vector<ReceiveRequest> credit_receives_;
   std::vector<Sent> sent_;  // one for each slot
+  Succession succession_;   // of what was sent on this connection
   Geometry geometry_;
   std::byte* slots_ = nullptr;  // slot 0: in the peer's memory or in staging_
   bool in_place_ = false;

@@ -45,7 +45,7 @@ Status Producer::commit_gathered(const OutputSlot& slot, const Message& message,
   return Status::kOk;
 }
 
-void Producer::write_header(std::uint64_t sequence, const Sent& sent, std::byte* memory) noexcept {
+SlotHeader Producer::header_of(std::uint64_t sequence, const Sent& sent, const std::byte* memory) const noexcept {
   const Message& message = sent.message;
   SlotHeader header{.sequence = sequence,
                     .request_id = message.request_id,
@@ -63,28 +63,37 @@ void Producer::write_header(std::uint64_t sequence, const Sent& sent, std::byte*
     header.flags |= kFlagPayloadCrc;
     header.payload_crc = crc32c({payload, message.payload_bytes});
   }
-  header.checksum = header_checksum(header);
-  *reinterpret_cast<SlotHeader*>(memory) = header;
+  return header;
 }
 
-// Hot path 3: header and payload in one WRITE_WITH_IMM; in place the endpoint finds nothing left to move.
+// Hot path 3: header and payload in one WRITE_WITH_IMM; in place the endpoint finds nothing left to move, and over a network a
+// header that is foretold is left out.
 Status Producer::send(std::uint64_t sequence, std::uint32_t slot) noexcept {
   const Sent& sent = sent_[slot];
   std::byte* const memory = slot_at(slot);
-  write_header(sequence, sent, memory);
+  SlotHeader header = header_of(sequence, sent, memory);
+  const bool bare = !in_place_ && succession_.foretells(header);
+  if (!bare) {
+    header.checksum = header_checksum(header);
+    *reinterpret_cast<SlotHeader*>(memory) = header;
+  }
   const bool gathered = sent.gathered.data != nullptr;
-  const std::uint64_t in_slot_bytes = sizeof(SlotHeader) + (gathered ? 0 : sent.message.payload_bytes);
+  const std::uint64_t skipped_bytes = bare ? sizeof(SlotHeader) : 0;
+  const std::uint64_t in_slot_bytes = sizeof(SlotHeader) + (gathered ? 0 : sent.message.payload_bytes) - skipped_bytes;
   const std::array<LocalSpan, 2> local = {
-      LocalSpan{memory, in_slot_bytes, staging_.get()},
+      LocalSpan{memory + skipped_bytes, in_slot_bytes, staging_.get()},
       LocalSpan{sent.gathered.data, sent.message.payload_bytes, sent.gathered.region}};
   const WorkRequest request{.id = sequence,
                             .opcode = Opcode::kWriteWithImm,
                             .signaled = slot == 0,  // once a lap: enough to free the send queue, four laps deep
                             .inlined = false,
-                            .immediate = slot,
+                            .immediate = slot | (bare ? kImmediateBare : 0),
                             .local = std::span(local).first(gathered ? 2 : 1),
-                            .remote = {geometry_.address + slot * slot_bytes_, slot_bytes_, geometry_.key}};
-  return endpoint_->post({&request, 1}).status;
+                            .remote = {geometry_.address + slot * slot_bytes_ + skipped_bytes, slot_bytes_ - skipped_bytes,
+                                       geometry_.key}};
+  const Status status = endpoint_->post({&request, 1}).status;
+  if (is_ok(status)) succession_.note(header);
+  return status;
 }
 
 // After a reconnect: what had not arrived, as far as the send queue takes it; the next try_acquire goes on.

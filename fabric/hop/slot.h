@@ -16,6 +16,9 @@ static_assert(std::endian::native == std::endian::little, "the wire layout is th
 inline constexpr std::size_t kCacheLineBytes = 64;
 inline constexpr std::uint32_t kSlotsMax = 1024;
 
+// Of a tensor's immediate, beside the number of its slot: it came without a header (succession.h).
+inline constexpr std::uint32_t kImmediateBare = 1U << 31U;
+
 enum SlotFlag : std::uint32_t {
   kFlagError = 1U << 0,        // the payload is an error text; stages pass it on without running
   kFlagCancelled = 1U << 1,    // passed on without running
@@ -24,7 +27,8 @@ enum SlotFlag : std::uint32_t {
 };
 inline constexpr std::uint32_t kSlotFlagsKnown = 0xf;
 
-// What its producer says about one tensor message. It stands in front of the payload, in the same WRITE_WITH_IMM.
+// What its producer says about one tensor message. It stands in front of the payload, in the same WRITE_WITH_IMM; over a
+// network it may be left out (succession.h).
 struct SlotHeader {
   std::uint64_t sequence;  // 0, 1, 2, ... for the life of the hop, over reconnects
   std::uint64_t request_id;

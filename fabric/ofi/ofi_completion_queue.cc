@@ -54,9 +54,21 @@ void OfiCompletionQueue::prepare_sleep() noexcept {
   for (std::uint32_t i = 0; may_sleep && i < count; ++i) {
     // SYNC ofi-seat-taken
     OfiEndpoint* const endpoint = seats_[i].load(std::memory_order_acquire);
-    may_sleep = endpoint == nullptr || endpoint->prepare_sleep();
+    may_sleep = endpoint == nullptr || endpoint->prepare_sleep(epoll_.get());
   }
+  watching_ = true;
+  polls_awake_ = 0;
   if (!may_sleep) wake();
+}
+
+void OfiCompletionQueue::stop_watching() noexcept {
+  watching_ = false;
+  const std::uint32_t count = seats_used_.load(std::memory_order_acquire);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    // SYNC ofi-seat-taken
+    OfiEndpoint* const endpoint = seats_[i].load(std::memory_order_acquire);
+    if (endpoint != nullptr) endpoint->end_sleeping(epoll_.get());
+  }
 }
 
 Result<void> OfiCompletionQueue::reserve(std::uint32_t completions) {
@@ -76,14 +88,10 @@ void OfiCompletionQueue::release(std::uint32_t completions) {
   promised_ -= completions;
 }
 
-Result<std::uint32_t> OfiCompletionQueue::join(OfiEndpoint* endpoint, int wait_fd) {
+Result<std::uint32_t> OfiCompletionQueue::join(OfiEndpoint* endpoint) {
   const std::lock_guard lock(mutex_);
   for (std::uint32_t i = 0; i < kSeats; ++i) {
     if (seats_[i].load(std::memory_order_relaxed) != nullptr) continue;
-    epoll_event event{.events = EPOLLIN, .data = {.fd = wait_fd}};
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wait_fd, &event) != 0) {
-      return system_error(domain_.provider().backend + ": epoll of a completion queue", errno);
-    }
     // SYNC ofi-seat-taken: whoever polls finds the whole endpoint.
     seats_[i].store(endpoint, std::memory_order_release);
     if (i >= seats_used_.load(std::memory_order_relaxed)) seats_used_.store(i + 1, std::memory_order_release);
@@ -100,7 +108,5 @@ void OfiCompletionQueue::leave(std::uint32_t seat) {
   while (used > 0 && seats_[used - 1].load(std::memory_order_relaxed) == nullptr) --used;
   seats_used_.store(used, std::memory_order_relaxed);
 }
-
-void OfiCompletionQueue::unwatch(int wait_fd) noexcept { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, wait_fd, nullptr); }
 
 }  // namespace npf::fabric::ofi

@@ -27,7 +27,7 @@ class OfiCompletionQueue final : public CompletionQueue {
   void arm() noexcept override { armed_.store(true); }
   void disarm() noexcept override;
   bool armed() const noexcept override { return armed_.load(); }
-  int fd() const noexcept override { return epoll_.get(); }
+  int fd() const noexcept override { return epoll_.get(); }  // an epoll, where endpoints are watched while one sleeps
 
   const OfiDomain& domain() const { return domain_; }
 
@@ -35,13 +35,10 @@ class OfiCompletionQueue final : public CompletionQueue {
   Result<void> reserve(std::uint32_t completions);
   void release(std::uint32_t completions);
 
-  // A seat: from now on the endpoint is polled; wait_fd becomes readable when it has something. Threads: any.
-  Result<std::uint32_t> join(OfiEndpoint* endpoint, int wait_fd);
+  // A seat: from now on the endpoint is polled. Threads: any.
+  Result<std::uint32_t> join(OfiEndpoint* endpoint);
   // Threads: the data path's, which does not find it any more.
   void leave(std::uint32_t seat);
-  // Its provider has no more to tell.
-  void unwatch(int wait_fd) noexcept;
-
   // Changes with each poll. Threads: any.
   std::uint64_t polls() const noexcept { return polls_.load(std::memory_order_relaxed); }
 
@@ -56,17 +53,21 @@ class OfiCompletionQueue final : public CompletionQueue {
 
  private:
   static constexpr std::uint32_t kSeats = 1024;
+  static constexpr std::uint32_t kPollsAwakeMax = 1024;
 
   OfiCompletionQueue(OfiDomain& domain, std::uint32_t depth) : domain_(domain), depth_(depth) {}
   Result<void> open();
+  void stop_watching() noexcept;
 
   OfiDomain& domain_;
   const std::uint32_t depth_;
   ScopedFd event_;
-  ScopedFd epoll_;  // of event_ and the endpoints' descriptors
+  ScopedFd epoll_;  // of event_ and, while somebody sleeps now and then, the endpoints' descriptors
   std::atomic<bool> armed_{false};
   std::atomic<std::uint64_t> polls_{0};
   bool room_made_ = false;
+  bool watching_ = false;
+  std::uint32_t polls_awake_ = 0;  // since the last sleep, while watching_
   std::uint32_t first_ = 0;  // whose turn it is
   std::array<std::atomic<OfiEndpoint*>, kSeats> seats_{};
   std::atomic<std::uint32_t> seats_used_{0};  // none is taken from here on

@@ -8,6 +8,8 @@ namespace npf::fabric::ofi {
 std::size_t OfiCompletionQueue::poll(std::span<Completion> completions) noexcept {
   polls_.store(polls_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   const std::uint32_t seats = seats_used_.load(std::memory_order_acquire);
+  if (watching_ && ++polls_awake_ >= kPollsAwakeMax) [[unlikely]]
+    stop_watching();
   std::size_t count = 0;
   std::uint32_t seat = first_ < seats ? first_ : 0;
   for (std::uint32_t i = 0; i < seats && count < completions.size(); ++i) {

@@ -111,14 +111,8 @@ Result<void> OfiEndpoint::open_queue() {
   fi_cq_attr attributes{};
   attributes.size = send_depth_ + 2 * std::size_t{receive_depth_} + kSpare;
   attributes.format = FI_CQ_FORMAT_DATA;
-  attributes.wait_obj = FI_WAIT_FD;
-  fid_cq* completions = nullptr;
-  if (const int failed = ::fi_cq_open(domain_.get(), &attributes, &completions, nullptr); failed != 0) {
+  if (const int failed = OfiWait::open(domain_.get(), attributes, completions_, wait_); failed != 0) {
     return failed_at("fi_cq_open", failed);
-  }
-  completions_.reset(completions);
-  if (const int failed = ::fi_control(&completions->fid, FI_GETWAIT, &wait_fd_); failed != 0) {
-    return failed_at("FI_GETWAIT of a completion queue", failed);
   }
   return {};
 }
@@ -192,7 +186,7 @@ Result<void> OfiEndpoint::accept(std::uint64_t deadline_ns) {
 // Connected: from here on the control thread hears for it, and the data path polls it.
 Result<void> OfiEndpoint::go_live() {
   if (auto added = domain_.control().add(*this); !added.ok()) return added;
-  auto seat = queue_.join(this, wait_fd_);
+  auto seat = queue_.join(this);
   if (!seat.ok()) return seat.error();
   seat_ = *seat;
   joined_ = true;
@@ -227,12 +221,12 @@ void OfiEndpoint::progress_if_idle() noexcept {
   if (queue_.armed()) queue_.wake();
 }
 
-bool OfiEndpoint::prepare_sleep() noexcept {
+bool OfiEndpoint::prepare_sleep(int epoll) noexcept {
   if (!endpoint_) return true;
   if (!failure_.connected()) return false;
   if (arrivals_.room() == 0) return true;  // nothing is read before the caller posts receives
   fid* object = &completions_->fid;
-  return ::fi_trywait(domain_.fabric(), &object, 1) == FI_SUCCESS;
+  return ::fi_trywait(domain_.fabric(), &object, 1) == FI_SUCCESS && wait_.watch(epoll, *completions_);
 }
 
 void OfiEndpoint::close() noexcept {
@@ -256,7 +250,7 @@ void OfiEndpoint::stop() noexcept {
       break;
     }
   }
-  if (joined_) queue_.unwatch(wait_fd_);
+  wait_.unwatch(queue_.fd());
 }
 
 }  // namespace npf::fabric::ofi

@@ -14,6 +14,7 @@
 #include "fabric/ofi/ofi_events.h"
 #include "fabric/ofi/ofi_region.h"
 #include "fabric/ofi/ofi_ring.h"
+#include "fabric/ofi/ofi_wait.h"
 
 namespace npf::fabric::ofi {
 
@@ -44,9 +45,11 @@ class OfiEndpoint final : public Endpoint {
   std::string peer() const override { return peer_; }
   EndpointCounters counters() const noexcept override { return counters_; }
 
-  // Called by the completion queue, on the data path's thread. False: it must not sleep, something is there.
+  // Called by the completion queue, on the data path's thread.
   std::size_t poll(std::span<Completion> completions) noexcept;
-  bool prepare_sleep() noexcept;
+  // False: it must not sleep, something is there. True: the epoll becomes readable when something comes.
+  bool prepare_sleep(int epoll) noexcept;
+  void end_sleeping(int epoll) noexcept { wait_.unwatch(epoll); }
 
   // Called by the domain's control thread.
   int events_fd() const { return events_.fd(); }
@@ -69,6 +72,8 @@ class OfiEndpoint final : public Endpoint {
   };
   enum class Found : std::uint8_t { kNothing, kLess, kBatch };
   static constexpr std::size_t kBatch = 16;
+  static constexpr std::uint32_t kSilentPolls = 16;
+  static constexpr std::uint32_t kPollsSkipped = 7;
 
   OfiEndpoint(OfiDomain& domain, EventQueue events, const fi_info& info, const EndpointOptions& options);
   Result<void> open(const fi_info& info, const EndpointOptions& options);
@@ -81,6 +86,7 @@ class OfiEndpoint final : public Endpoint {
   Status hand_over(const WorkRequest& request, std::uint64_t length_bytes) noexcept;
   int post_bounce(std::uint32_t index) noexcept;
   void repost_bounce(std::uint32_t index) noexcept;
+  bool is_due() noexcept;
   Found read_provider() noexcept;
   void take(const fi_cq_data_entry& entry) noexcept;
   void take_arrival(const fi_cq_data_entry& entry) noexcept;
@@ -116,7 +122,7 @@ class OfiEndpoint final : public Endpoint {
   std::unique_ptr<Region> bounces_;
   Fid<fid_cq> completions_;
   Fid<fid_ep> endpoint_;  // null once stopped: then nothing touches a buffer any more
-  int wait_fd_ = -1;
+  OfiWait wait_;
   bool reserved_ = false;
   bool joined_ = false;
   bool connected_ = false;
@@ -129,6 +135,7 @@ class OfiEndpoint final : public Endpoint {
   std::uint64_t covered_ = 0;     // sends before this place are done, but for READs
   std::uint32_t unsignaled_ = 0;  // posted since the last one that the provider signals
   bool starved_ = false;          // a post found no room
+  std::uint32_t silent_ = 0;      // polls since the provider had something
   EndpointCounters counters_;
   FailureRecord failure_;
 

@@ -150,6 +150,7 @@ std::size_t OfiEndpoint::poll(std::span<Completion> completions) noexcept {
   while (count < completions.size()) {
     if (!endpoint_) [[unlikely]]
       return count + give_flushed(completions.subspan(count));
+    if (!is_due()) break;
     const Found found = read_provider();
     if (found == Found::kNothing && !failure_.connected()) [[unlikely]]
       stop();
@@ -157,6 +158,12 @@ std::size_t OfiEndpoint::poll(std::span<Completion> completions) noexcept {
     if (found != Found::kBatch && endpoint_) break;
   }
   return count;
+}
+
+// Who has been silent, as the producer of a hop is between credits, is asked in every eighth poll only: each question is a
+// system call that the others wait for.
+bool OfiEndpoint::is_due() noexcept {
+  return silent_++ < kSilentPolls || silent_ % (kPollsSkipped + 1) == 0 || queue_.armed() || !failure_.connected();
 }
 
 OfiEndpoint::Found OfiEndpoint::read_provider() noexcept {
@@ -167,6 +174,7 @@ OfiEndpoint::Found OfiEndpoint::read_provider() noexcept {
   if (found == -FI_EAGAIN) return Found::kNothing;
   if (found < 0) [[unlikely]]
     return take_error(static_cast<int>(found)) ? Found::kBatch : Found::kNothing;
+  silent_ = 0;
   for (ssize_t i = 0; i < found; ++i) take(entries[static_cast<std::size_t>(i)]);
   return static_cast<std::size_t>(found) == wanted ? Found::kBatch : Found::kLess;
 }

@@ -51,18 +51,34 @@ Status stream(Lane& lane, std::uint64_t bytes, const Amount& amount, std::uint32
   return status;
 }
 
+Status count(Lane& lane, std::uint64_t bytes, std::uint32_t depth, Measured& measured) noexcept {
+  if (const Status status = send(lane, Mark::kBegin, bytes, depth); !is_ok(status)) return status;
+  if (const Status status = wait_for_all(lane); !is_ok(status)) return status;
+  Audit audit(lane);
+  const std::uint64_t most = std::min(measured.iterations, kCountedMax);
+  const std::uint64_t end = ticks() + static_cast<std::uint64_t>(static_cast<double>(kCountedNsMax) / ns_per_tick());
+  audit.start();
+  Status status = Status::kOk;
+  while (is_ok(status) && measured.counted < most && (measured.counted == 0 || ticks() < end)) {
+    status = send(lane, Mark::kCounted, bytes, depth);
+    measured.counted += is_ok(status) ? 1 : 0;
+  }
+  if (is_ok(status)) status = wait_for_all(lane);
+  audit.stop();
+  measured.counts = audit.counts();
+  return is_ok(status) ? send(lane, Mark::kEnd, bytes, depth) : status;
+}
+
 Status measure(Lane& lane, std::uint64_t bytes, const Amount& amount, std::uint32_t depth, Stream& result,
-               Audit& audit) noexcept {
+               Measured& measured) noexcept {
   const std::uint64_t warmup_end_ns = monotonic_ns() + kWarmupNsMax;
   for (std::uint64_t i = 0; i < amount.warmup && monotonic_ns() < warmup_end_ns && !stop_requested(); ++i) {
     if (const Status status = send(lane, Mark::kWarmup, bytes, depth); !is_ok(status)) return status;
   }
-  if (const Status status = send(lane, Mark::kBegin, bytes, depth); !is_ok(status)) return status;
   if (const Status status = wait_for_all(lane); !is_ok(status)) return status;
-  audit.start();
   const Status status = stream(lane, bytes, amount, depth, result);
-  audit.stop();
-  return is_ok(status) ? send(lane, Mark::kEnd, bytes, depth) : status;
+  measured.iterations = result.hops;
+  return is_ok(status) ? count(lane, bytes, depth, measured) : status;
 }
 
 }  // namespace
@@ -76,11 +92,9 @@ Measured measure_bandwidth(Lane& lane, std::uint64_t bytes, const Amount& amount
   result.window_hops = kDepthsPerWindow * depth;
   if (amount.duration_s == 0) result.window_hops = std::max(result.window_hops, amount.iterations / kWindowsMax);
   result.marks.reserve(amount.duration_s == 0 ? kWindowsMax : kWindowsPerDuration);
-  Audit audit(lane);
-  const Status status = measure(lane, bytes, amount, depth, result, audit);
   Measured measured;
+  const Status status = measure(lane, bytes, amount, depth, result, measured);
   measured.iterations = result.hops;
-  measured.counts = audit.counts();
   if (result.hops > 0 && result.run_ticks > 0) {
     measured.bandwidth =
         BandwidthSummary::of_windows(result.marks, result.window_hops, result.hops, result.run_ticks, bytes);

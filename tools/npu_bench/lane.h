@@ -16,8 +16,8 @@ namespace npf::npu_bench {
 using fabric::hop::InputSlot;
 using fabric::hop::OutputSlot;
 
-// Travels as the request id: which part of a measurement a tensor belongs to.
-enum class Mark : std::uint64_t { kWarmup = 1, kBegin = 2, kMeasured = 3, kEnd = 4 };
+// Travels as the layout: which part of a measurement a tensor belongs to.
+enum class Mark : std::uint32_t { kWarmup = 1, kBegin = 2, kMeasured = 3, kCounted = 4, kEnd = 5 };
 
 // Threads: one. Blocks: take, acquire, commit, until done, failed, or (kCancelled) a stop signal while nothing moves.
 class Lane {
@@ -100,7 +100,7 @@ inline Status Lane::acquire(OutputSlot& slot) noexcept {
 
 inline Status Lane::commit(const OutputSlot& slot, Mark mark, std::uint64_t bytes) noexcept {
   const fabric::hop::Message message{
-      .request_id = static_cast<std::uint64_t>(mark), .payload_bytes = bytes, .completion = {}};
+      .request_id = slot.sequence, .payload_bytes = bytes, .completion = {}, .layout = static_cast<std::uint32_t>(mark)};
   const auto once = [&] {
     return source_ ? producer_->commit_gathered(slot, message, source_->local(0, bytes))
                    : producer_->commit(slot, message);

@@ -1,5 +1,7 @@
 // Inside the measured interval, per round trip: acquire, write (--touch all), commit, release of the tensor before, take, read,
 // and one reading of the clock; meanwhile the server takes, reads, acquires, writes, commits, releases.
+#include <algorithm>
+
 #include "tools/npu_bench/measure.h"
 
 namespace npf::npu_bench {
@@ -34,16 +36,28 @@ Status repeat_round_trips(Lane& lane, std::uint64_t bytes, const Amount& amount,
   return Status::kOk;
 }
 
-Status measure(Lane& lane, std::uint64_t bytes, const Amount& amount, Samples& samples, Audit& audit) noexcept {
-  std::optional<InputSlot> held;
+Status measure(Lane& lane, std::uint64_t bytes, const Amount& amount, Samples& samples,
+               std::optional<InputSlot>& held) noexcept {
   const std::uint64_t warmup_end_ns = monotonic_ns() + kWarmupNsMax;
   for (std::uint64_t i = 0; i < amount.warmup && monotonic_ns() < warmup_end_ns && !stop_requested(); ++i) {
     if (const Status status = round_trip(lane, Mark::kWarmup, bytes, held); !is_ok(status)) return status;
   }
+  return repeat_round_trips(lane, bytes, amount, samples, held);
+}
+
+Status count(Lane& lane, std::uint64_t bytes, Measured& measured, std::optional<InputSlot>& held) noexcept {
   if (const Status status = round_trip(lane, Mark::kBegin, bytes, held); !is_ok(status)) return status;
+  Audit audit(lane);
+  const std::uint64_t most = std::min(measured.iterations, kCountedMax);
+  const std::uint64_t end = ticks() + static_cast<std::uint64_t>(static_cast<double>(kCountedNsMax) / ns_per_tick());
   audit.start();
-  const Status status = repeat_round_trips(lane, bytes, amount, samples, held);
+  Status status = Status::kOk;
+  while (is_ok(status) && measured.counted < most && (measured.counted == 0 || ticks() < end)) {
+    status = round_trip(lane, Mark::kCounted, bytes, held);
+    measured.counted += is_ok(status) ? 1 : 0;
+  }
   audit.stop();
+  measured.counts = audit.counts();
   return is_ok(status) ? round_trip(lane, Mark::kEnd, bytes, held) : status;
 }
 
@@ -52,11 +66,11 @@ Status measure(Lane& lane, std::uint64_t bytes, const Amount& amount, Samples& s
 Measured measure_latency(Lane& lane, std::uint64_t bytes, const Amount& amount) {
   ns_per_tick();  // its first call takes a while
   Samples samples(amount.iterations);
-  Audit audit(lane);
-  const Status status = measure(lane, bytes, amount, samples, audit);
+  std::optional<InputSlot> held;
+  Status status = measure(lane, bytes, amount, samples, held);
   Measured measured;
   measured.iterations = samples.count();
-  measured.counts = audit.counts();
+  if (is_ok(status)) status = count(lane, bytes, measured, held);
   if (samples.count() > 0) measured.latency = LatencySummary::of_round_trips(samples);
   if (!is_ok(status)) measured.failed = lane.why(status);
   return measured;

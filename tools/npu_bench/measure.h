@@ -18,11 +18,16 @@ struct Amount {
 
 inline constexpr std::uint64_t kWarmupNsMax = 500 * kNsPerMs;
 
+// Counting comes behind timing, over as many tensors more: counting system calls makes each of them slower.
+inline constexpr std::uint64_t kCountedMax = 2000;
+inline constexpr std::uint64_t kCountedNsMax = 500 * kNsPerMs;
+
 // What was measured of one size, whole or as far as it came.
 struct Measured {
   std::uint64_t iterations = 0;
   std::optional<LatencySummary> latency;
   std::optional<BandwidthSummary> bandwidth;
+  std::uint64_t counted = 0;    // iterations behind the measured ones that the counts are of
   Counts counts;                // of the client's side
   std::optional<Error> failed;  // why it ended early; absent when whole, or stopped by a signal between two tensors
 };

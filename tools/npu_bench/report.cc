@@ -70,7 +70,7 @@ std::optional<double> Report::baseline_of(const Row& row) const {
 
 double Report::hops_of(const Row& row) const {
   const double hops_per_iteration = options_.plan.test == Test::kLat ? 2 : 1;
-  return static_cast<double>(row.measured.iterations) * hops_per_iteration;
+  return static_cast<double>(row.measured.counted) * hops_per_iteration;
 }
 
 void Report::print_head(bool in_place) {
