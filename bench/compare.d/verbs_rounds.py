@@ -12,7 +12,7 @@ from table import KIB, MIB, Row, size_name
 SIZES = [64, 4 * KIB, 64 * KIB, MIB]
 BANDWIDTH_SIZES = [64 * KIB, MIB]
 ITERATIONS = {64: 1000, 4 * KIB: 1000, 64 * KIB: 200, MIB: 40}
-IN_FLIGHT = 16                # of both sides: npu-bench's slots, perftest's depth
+IN_FLIGHT = 8                 # of both sides: npu-bench's slots, perftest's depth; rxe itself has at most 128 packets under way
 UCX_BUFFERED_MAX = 4 * KIB    # bcopy up to here, which is what UCX takes by itself
 WRITE_LATENCY_TARGET = 1.10
 WRITE_BANDWIDTH_TARGET = 0.95

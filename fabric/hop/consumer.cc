@@ -40,16 +40,16 @@ Result<std::unique_ptr<Consumer>> Consumer::create(Domain& domain, const Consume
   geometry.slots = options.slots;
   geometry.payload_bytes_max = options.payload_bytes_max;
   geometry.incarnation = random_incarnation();
-  auto ring = domain.allocate(geometry.slot_bytes() * geometry.slots, Access::kRemoteWrite);
+  auto ring = domain.allocate(geometry.ring_bytes(), Access::kRemoteWrite);
   if (!ring.ok()) return ring.error();
-  geometry.address = (*ring)->remote().address;
+  geometry.address = (*ring)->remote().address + geometry.ring_offset();
   geometry.key = (*ring)->key();
   return std::unique_ptr<Consumer>(new Consumer(std::move(*ring), geometry, domain.capabilities().direct));
 }
 
 Consumer::Consumer(std::unique_ptr<Region> ring, const Geometry& geometry, bool is_local)
     : ring_(std::move(ring)),
-      slots_(ring_->bytes().data()),
+      slots_(ring_->bytes().data() + geometry.ring_offset()),
       slot_bytes_(geometry.slot_bytes()),
       slot_receives_(geometry.slots),
       arrivals_(geometry.slots),
@@ -74,7 +74,7 @@ EndpointOptions Consumer::endpoint_options(CompletionQueue& queue) {
   return options;
 }
 
-void Consumer::attach(std::unique_ptr<Endpoint> endpoint) {
+void Consumer::attach(std::shared_ptr<Endpoint> endpoint) {
   endpoint_ = std::move(endpoint);
   if (!is_failure(status_)) status_ = Status::kOk;
 }

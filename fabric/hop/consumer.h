@@ -38,15 +38,19 @@ class Consumer final : public CompletionHandler {
 
   // Depths, receives, the geometry as hello, and this as context. Gives up a former endpoint and begins a new epoch.
   EndpointOptions endpoint_options(CompletionQueue& queue);
-  void attach(std::unique_ptr<Endpoint> endpoint);
+  void attach(std::shared_ptr<Endpoint> endpoint);
 
   // kPending: nothing has arrived. kCorrupt or kProtocol: the peer sent what no producer sends; the endpoint is closed.
   // A failed endpoint is reported only after all that had arrived is taken.
   Status try_take(InputSlot& slot) noexcept;
 
-  // Gives the oldest taken slot back; its memory may be overwritten at once. Credits travel in batches of slots/4; the
+  // Gives the oldest taken slot back; its memory may be overwritten at once. Credits travel in batches of slots/2; the
   // last ones from try_take, when the ring runs idle: after some looks in vain, and at once when the queue is armed.
   void release(const InputSlot& slot) noexcept;
+
+  // For a duplex: what the next tensor the other way is to carry for this end, 0 for nothing; and that it has been sent.
+  std::uint32_t offer_credit() noexcept;
+  void credit_sent() noexcept { credited_ = reposted_; }
 
   std::uint64_t taken() const noexcept { return taken_; }
   Status status() const noexcept { return status_; }  // kOk, kPending before attach, or the first failure
@@ -65,13 +69,14 @@ class Consumer final : public CompletionHandler {
   Status read_header(SlotHeader& header) const noexcept;
   Status validate(const SlotHeader& header) const noexcept;
   Status fail(Status status) noexcept;
+  void repost_receives() noexcept;
   void return_credits() noexcept;
 
   std::unique_ptr<Region> ring_;
   std::byte* slots_;  // the ring's memory
   std::uint64_t slot_bytes_;
-  CompletionQueue* queue_ = nullptr;  // the endpoint's
-  std::unique_ptr<Endpoint> endpoint_;
+  CompletionQueue* queue_ = nullptr;    // the endpoint's
+  std::shared_ptr<Endpoint> endpoint_;  // a duplex shares it
   std::vector<ReceiveRequest> slot_receives_;
   std::vector<Arrival> arrivals_;  // one for each slot
   Succession succession_;          // of what was taken
@@ -84,8 +89,7 @@ class Consumer final : public CompletionHandler {
   std::uint64_t credited_ = 0;      // released and told to the producer
   std::uint64_t reposted_ = 0;      // released and a receive posted in its stead
   std::uint64_t epoch_begins_ = 0;  // the first sequence of this epoch
-  std::uint64_t credits_posted_ = 0;
-  std::uint32_t arrive_slot_ = 0;  // arrived_ and taken_ modulo the ring, without a division each time
+  std::uint32_t arrive_slot_ = 0;   // arrived_ and taken_ modulo the ring, without a division each time
   std::uint32_t take_slot_ = 0;
   std::uint32_t vain_looks_ = 0;  // since the last take
   std::uint32_t vain_looks_max_;  // then the last credits are returned

@@ -72,24 +72,33 @@ void Consumer::release(const InputSlot& slot) noexcept {
   if (released_ - credited_ >= credit_batch_) return_credits();
 }
 
-// Receives first, credit second: a producer that has the credit finds the receive.
-void Consumer::return_credits() noexcept {
-  constexpr std::uint64_t kSignalEvery = 16;  // frees the send queue, which is four times as deep
-  if (!is_ok(status_)) [[unlikely]]
-    return;
+void Consumer::repost_receives() noexcept {
   const std::uint64_t receives = released_ - reposted_;
   reposted_ += endpoint_->post_receive(std::span(slot_receives_).first(receives)).posted;
+}
+
+// Half a batch is worth carrying: it costs no message of its own.
+std::uint32_t Consumer::offer_credit() noexcept {
+  if (2 * (released_ - credited_) < credit_batch_ || !is_ok(status_)) return 0;
+  repost_receives();
+  return kImmediateCarries | ((static_cast<std::uint32_t>(reposted_) & kCarriedMask) << kCarriedShift);
+}
+
+// Receives first, credit second: a producer that has the credit finds the receive.
+void Consumer::return_credits() noexcept {
+  if (!is_ok(status_)) [[unlikely]]
+    return;
+  repost_receives();
   const WorkRequest credit{.id = released_,
                            .opcode = Opcode::kWriteWithImm,
-                           .signaled = credits_posted_ % kSignalEvery == 0,
+                           .signaled = false,
                            .inlined = false,
-                           .immediate = static_cast<std::uint32_t>(released_),
+                           .immediate = kImmediateCredit | (static_cast<std::uint32_t>(released_) & kReleasedMask),
                            .local = {},
                            .remote = {}};
   // Not taken because the queue is full: the next release or idle moment says it, cumulatively.
   if (endpoint_->post({&credit, 1}).posted == 0) return;
   credited_ = released_;
-  ++credits_posted_;
 }
 
 Status Consumer::fail(Status status) noexcept {

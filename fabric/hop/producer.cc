@@ -35,7 +35,7 @@ EndpointOptions Producer::endpoint_options(CompletionQueue& queue, const Hello& 
   return options;
 }
 
-Result<void> Producer::attach(std::unique_ptr<Endpoint> endpoint, const Geometry& geometry) {
+Result<void> Producer::attach(std::shared_ptr<Endpoint> endpoint, const Geometry& geometry) {
   const bool resuming = geometry_.slots != 0;
   const Result<void> accepted = resuming ? check_resumable(geometry) : first_attach(geometry);
   if (!accepted.ok()) return accepted;
@@ -68,9 +68,8 @@ Error Producer::failure() const {
 
 // In place or staged is chosen once: a reconnect that chose otherwise would not find what has to be posted again.
 Result<void> Producer::place_slots(bool resuming) {
-  const std::uint64_t ring_bytes = slot_bytes_ * geometry_.slots;
   if (resuming ? in_place_ : options_.direct) {
-    slots_ = endpoint_->direct({geometry_.address, ring_bytes, geometry_.key});
+    slots_ = endpoint_->direct({geometry_.address, slot_bytes_ * geometry_.slots, geometry_.key});
     in_place_ = slots_ != nullptr;
   }
   if (in_place_) return {};
@@ -79,11 +78,11 @@ Result<void> Producer::place_slots(bool resuming) {
                                         std::to_string(undelivered()) + " tensors have to be produced again"};
   }
   if (!staging_) {
-    auto staging = domain_.allocate(ring_bytes, Access::kLocal);
+    auto staging = domain_.allocate(geometry_.ring_bytes(), Access::kLocal);
     if (!staging.ok()) return staging.error();
     staging_ = std::move(*staging);
   }
-  slots_ = staging_->bytes().data();
+  slots_ = staging_->bytes().data() + geometry_.ring_offset();
   return {};
 }
 

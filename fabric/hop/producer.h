@@ -12,6 +12,8 @@
 
 namespace npf::fabric::hop {
 
+class Consumer;
+
 // A slot to write a tensor into; valid from try_acquire to commit or to a failure, after which it has to be acquired
 // again. On shm it is already the consumer's memory.
 struct OutputSlot {
@@ -58,7 +60,7 @@ class Producer final : public CompletionHandler {
   // The first time: takes the geometry. Again: resumes; fails with kProtocol or kPeerDied when the consumer is another
   // one or has lost what it had acknowledged: then undelivered() says what the owner has to produce anew, with a new
   // Producer.
-  Result<void> attach(std::unique_ptr<Endpoint> endpoint, const Geometry& geometry);
+  Result<void> attach(std::shared_ptr<Endpoint> endpoint, const Geometry& geometry);
 
   // kPending: no credit. At most one slot is acquired at a time; asking again without a commit gives the same one.
   Status try_acquire(OutputSlot& slot) noexcept;
@@ -77,6 +79,10 @@ class Producer final : public CompletionHandler {
 
   // Why status() is a failure: the endpoint's first cause, or the hop's own. kOk while it is none. Cold.
   Error failure() const;
+
+  // For a duplex: whose credits this end's tensors carry (none: null), and one that came so.
+  void carry_for(Consumer* consumer) noexcept { carried_for_ = consumer; }
+  void take_carried_credit(std::uint32_t immediate) noexcept;
 
   // Committed and not yet released by the consumer.
   std::uint64_t undelivered() const noexcept { return committed_ - released_; }
@@ -98,7 +104,8 @@ class Producer final : public CompletionHandler {
   std::byte* slot_at(std::uint32_t slot) const noexcept { return slots_ + slot * slot_bytes_; }
   Status send(std::uint64_t sequence, std::uint32_t slot) noexcept;
   SlotHeader header_of(std::uint64_t sequence, const Sent& sent, const std::byte* memory) const noexcept;
-  void take_credit(std::uint32_t released_low) noexcept;
+  void take_credit(std::uint32_t immediate) noexcept;
+  void note_released(std::uint32_t newly) noexcept;
   void fail(Status status) noexcept;
   Result<void> first_attach(const Geometry& geometry);
   Result<void> check_resumable(const Geometry& geometry) const;
@@ -107,8 +114,9 @@ class Producer final : public CompletionHandler {
 
   Domain& domain_;
   const ProducerOptions options_;
-  std::unique_ptr<Region> staging_;  // null while in place
-  std::unique_ptr<Endpoint> endpoint_;
+  std::unique_ptr<Region> staging_;     // null while in place
+  std::shared_ptr<Endpoint> endpoint_;  // a duplex shares it
+  Consumer* carried_for_ = nullptr;
   std::vector<ReceiveRequest> credit_receives_;
   std::vector<Sent> sent_;  // one for each slot
   Succession succession_;   // of what was sent on this connection

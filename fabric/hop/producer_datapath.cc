@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/clock.h"
+#include "fabric/hop/consumer.h"
 #include "fabric/hop/crc32c.h"
 #include "fabric/hop/producer.h"
 
@@ -83,17 +84,21 @@ Status Producer::send(std::uint64_t sequence, std::uint32_t slot) noexcept {
   const std::array<LocalSpan, 2> local = {
       LocalSpan{memory + skipped_bytes, in_slot_bytes, staging_.get()},
       LocalSpan{sent.gathered.data, sent.message.payload_bytes, sent.gathered.region}};
-  const WorkRequest request{.id = sequence,
-                            .opcode = Opcode::kWriteWithImm,
-                            .signaled = slot == 0,  // once a lap: enough to free the send queue, four laps deep
-                            .inlined = false,
-                            .immediate = slot | (bare ? kImmediateBare : 0),
-                            .local = std::span(local).first(gathered ? 2 : 1),
-                            .remote = {geometry_.address + slot * slot_bytes_ + skipped_bytes, slot_bytes_ - skipped_bytes,
-                                       geometry_.key}};
+  const std::uint32_t carried = carried_for_ != nullptr ? carried_for_->offer_credit() : 0;
+  const WorkRequest request{
+      .id = sequence,
+      .opcode = Opcode::kWriteWithImm,
+      .signaled = false,  // credits tell more; the backend frees its queue
+      .inlined = false,
+      .immediate = slot | (bare ? kImmediateBare : 0) | carried,
+      .local = std::span(local).first(gathered ? 2 : 1),
+      .remote = {geometry_.address + slot * slot_bytes_ + skipped_bytes, slot_bytes_ - skipped_bytes, geometry_.key}};
   const Status status = endpoint_->post({&request, 1}).status;
-  if (is_ok(status)) succession_.note(header);
-  return status;
+  if (!is_ok(status)) [[unlikely]]
+    return status;
+  succession_.note(header);
+  if (carried != 0) carried_for_->credit_sent();
+  return Status::kOk;
 }
 
 // After a reconnect: what had not arrived, as far as the send queue takes it; the next try_acquire goes on.
@@ -120,11 +125,20 @@ void Producer::on_completion(const Completion& completion) noexcept {
 }
 
 // Hot path 7: the count is cumulative, so that a lost or merged credit message costs nothing.
-void Producer::take_credit(std::uint32_t released_low) noexcept {
-  const std::uint32_t newly = released_low - static_cast<std::uint32_t>(released_);
+void Producer::take_credit(std::uint32_t immediate) noexcept {
+  if ((immediate & ~kReleasedMask) != kImmediateCredit) [[unlikely]]
+    immediate = static_cast<std::uint32_t>(released_) - 1;  // no credit at all: as wrong as one
+  note_released((immediate - static_cast<std::uint32_t>(released_)) & kReleasedMask);
+}
+
+void Producer::take_carried_credit(std::uint32_t immediate) noexcept {
+  note_released(((immediate >> kCarriedShift) - static_cast<std::uint32_t>(released_)) & kCarriedMask);
+}
+
+void Producer::note_released(std::uint32_t newly) noexcept {
   if (newly > committed_ - released_) [[unlikely]] {
     fail(Status::kProtocol);  // more released than was ever sent
-    endpoint_->close();
+    if (endpoint_) endpoint_->close();
     return;
   }
   released_ += newly;

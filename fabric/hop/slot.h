@@ -14,10 +14,21 @@ namespace npf::fabric::hop {
 static_assert(std::endian::native == std::endian::little, "the wire layout is the native one");
 
 inline constexpr std::size_t kCacheLineBytes = 64;
+inline constexpr std::size_t kPageBytes = 4096;
 inline constexpr std::uint32_t kSlotsMax = 1024;
 
-// Of a tensor's immediate, beside the number of its slot: it came without a header (succession.h).
+// Immediates. A tensor's is the number of its slot, and perhaps kImmediateBare: it came without a header (succession.h).
+// A credit's is kImmediateCredit, and the low bits of how many slots were ever released. In a duplex a tensor may carry a
+// credit of the other hop: kImmediateCarries, and fewer bits of that count, which are enough for a ring.
 inline constexpr std::uint32_t kImmediateBare = 1U << 31U;
+inline constexpr std::uint32_t kImmediateCredit = 1U << 30U;
+inline constexpr std::uint32_t kReleasedMask = kImmediateCredit - 1;
+inline constexpr std::uint32_t kImmediateCarries = 1U << 29U;
+inline constexpr std::uint32_t kCarriedShift = 10;
+inline constexpr std::uint32_t kCarriedMask = 0xffff;
+static_assert(kSlotsMax <= 1U << kCarriedShift && kSlotsMax <= kCarriedMask / 2 &&
+              kCarriedMask << kCarriedShift < kImmediateCarries);
+inline constexpr std::uint32_t kCarriedBits = kImmediateCarries | (kCarriedMask << kCarriedShift);
 
 enum SlotFlag : std::uint32_t {
   kFlagError = 1U << 0,        // the payload is an error text; stages pass it on without running
@@ -69,10 +80,17 @@ struct Geometry {
   std::uint32_t slots = 0;
   std::uint32_t epoch = 0;
 
-  // One slot: header and payload, contiguous, so that one gather entry carries both.
+  // One slot: header and payload, contiguous, so that one gather entry carries both. Payloads that may fill a page begin
+  // with one: a NIC then touches no page more than it must (soft-RoCE, 64 KiB: 6 % of the bandwidth).
+  bool by_pages() const { return payload_bytes_max >= kPageBytes; }
   std::uint64_t slot_bytes() const {
-    return sizeof(SlotHeader) + (payload_bytes_max + kCacheLineBytes - 1) / kCacheLineBytes * kCacheLineBytes;
+    const std::uint64_t unit = by_pages() ? kPageBytes : kCacheLineBytes;
+    return (sizeof(SlotHeader) + payload_bytes_max + unit - 1) / unit * unit;
   }
+
+  // What a ring needs of page-aligned memory, and where in it slot 0 begins.
+  std::uint64_t ring_bytes() const { return ring_offset() + slots * slot_bytes(); }
+  std::uint64_t ring_offset() const { return by_pages() ? kPageBytes - sizeof(SlotHeader) : 0; }
 };
 
 // The slot behind this one: what sequence % slots would give, for a step instead of a division.

@@ -68,6 +68,15 @@ class Waiter {
   bool timer_works_ = true;
 };
 
+// A wait that goes on leaves more of the core to the sibling that it may wait for.
+inline void relax() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#endif
+}
+
 template <typename Ready>
 Status Waiter::wait(Ready&& ready, std::uint64_t deadline_ns) {
   constexpr std::uint32_t kPollsPerClockRead = 64;
@@ -80,6 +89,7 @@ Status Waiter::wait(Ready&& ready, std::uint64_t deadline_ns) {
     done = ready();
     // Polls are what a spin is for; the clock and the rest wait their turn.
     const bool spins = phase == Phase::kSpin && strategy_ != WaitStrategy::kEvent;
+    if (spins && polls > kPollsPerClockRead) relax();
     if (done || (spins && polls % kPollsPerClockRead != 0)) continue;
     if (const Status status = advance(phase, start_ns, deadline_ns); !is_ok(status)) return status;
     if (phase == Phase::kSleep) done = sleep(ready, deadline_ns);

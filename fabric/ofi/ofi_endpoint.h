@@ -82,7 +82,6 @@ class OfiEndpoint final : public Endpoint {
   Error connect_failure(int code, std::span<const std::byte> data) const;
   Error failed_at(const char* step, int code) const;
 
-  Status check_shape(const WorkRequest& request, std::uint64_t& length_bytes) const noexcept;
   Status hand_over(const WorkRequest& request, std::uint64_t length_bytes) noexcept;
   int post_bounce(std::uint32_t index) noexcept;
   void repost_bounce(std::uint32_t index) noexcept;
@@ -103,7 +102,6 @@ class OfiEndpoint final : public Endpoint {
   void refuse_wrapped(const WorkRequest& request, std::uint64_t length_bytes) noexcept;
   void refuse_large(std::uint64_t length_bytes, std::uint64_t room_bytes) noexcept;
   void refuse_post(int code, Opcode opcode) noexcept;
-  void log_refused(const WorkRequest& request) const noexcept;
   void fail(Error cause) noexcept;
   void stop() noexcept;
 

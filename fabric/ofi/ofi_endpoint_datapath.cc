@@ -8,6 +8,7 @@
 
 #include "fabric/ofi/ofi_endpoint.h"
 #include "fabric/ofi/ofi_token.h"
+#include "fabric/work_request.h"
 
 namespace npf::fabric::ofi {
 
@@ -25,9 +26,9 @@ PostResult OfiEndpoint::post(std::span<const WorkRequest> requests) noexcept {
   PostResult result;
   for (const WorkRequest& request : requests) {
     std::uint64_t length_bytes = 0;
-    result.status = check_shape(request, length_bytes);
+    result.status = check_shape(request, provider_.capabilities, length_bytes);
     if (!is_ok(result.status)) [[unlikely]] {
-      log_refused(request);
+      log_refused(provider_.backend, peer_, request, provider_.capabilities);
       return result;
     }
     result.status = sends_.room() > 0 ? hand_over(request, length_bytes) : Status::kPending;
@@ -39,19 +40,6 @@ PostResult OfiEndpoint::post(std::span<const WorkRequest> requests) noexcept {
     ++counters_.posted;
   }
   return result;
-}
-
-Status OfiEndpoint::check_shape(const WorkRequest& request, std::uint64_t& length_bytes) const noexcept {
-  const Capabilities& limits = provider_.capabilities;
-  if (request.local.size() > limits.gather_max) return Status::kInvalidArgument;
-  bool registered = true;
-  for (const LocalSpan& span : request.local) {
-    length_bytes += span.length_bytes;
-    registered = registered && (span.region != nullptr || span.length_bytes == 0);
-  }
-  const std::uint64_t most = request.opcode == Opcode::kSend ? limits.send_bytes_max : limits.message_bytes_max;
-  const bool fits = length_bytes <= most && (!request.inlined || length_bytes <= limits.inline_bytes_max);
-  return fits && (registered || request.inlined) ? Status::kOk : Status::kInvalidArgument;
 }
 
 // A failed endpoint takes it and flushes it later.

@@ -8,6 +8,7 @@
 #include "fabric/ofi/ofi_endpoint.h"
 #include "fabric/ofi/ofi_failure.h"
 #include "fabric/ofi/ofi_token.h"
+#include "fabric/work_request.h"
 
 namespace npf::fabric::ofi {
 
@@ -47,7 +48,7 @@ bool OfiEndpoint::take_error(int code) noexcept {
 // Provider tcp of 1.17 checks bounds in 64 bits without regard to an overflow, and a READ that passes so is never
 // answered. It cannot be granted anywhere, so it is refused here.
 void OfiEndpoint::refuse_wrapped(const WorkRequest& request, std::uint64_t length_bytes) noexcept {
-  fail({Status::kRemoteAccess, operation_name(request.opcode) + ": " + std::to_string(length_bytes) +
+  fail({Status::kRemoteAccess, std::string(operation_name(request.opcode)) + ": " + std::to_string(length_bytes) +
                                    " bytes at remote address " + std::to_string(request.remote.address) +
                                    " lie beyond the end of the address space; check the peer's address"});
 }
@@ -59,18 +60,6 @@ void OfiEndpoint::refuse_large(std::uint64_t length_bytes, std::uint64_t room_by
 
 void OfiEndpoint::refuse_post(int code, Opcode opcode) noexcept {
   fail(explain_post(std::abs(code), operation_name(opcode)));
-}
-
-void OfiEndpoint::log_refused(const WorkRequest& request) const noexcept {
-  const Capabilities& limits = provider_.capabilities;
-  std::uint64_t length_bytes = 0;
-  for (const LocalSpan& span : request.local) length_bytes += span.length_bytes;
-  log(LogLevel::kWarning, provider_.backend + ": " + peer_ + ": request " + std::to_string(request.id) + " of " +
-                              std::to_string(length_bytes) + " bytes in " + std::to_string(request.local.size()) +
-                              " spans is refused; allowed: " + std::to_string(limits.gather_max) +
-                              " registered spans, " + std::to_string(limits.inline_bytes_max) + " bytes inlined, " +
-                              std::to_string(limits.send_bytes_max) + " in a SEND, " +
-                              std::to_string(limits.message_bytes_max) + " in all");
 }
 
 }  // namespace npf::fabric::ofi

@@ -64,16 +64,4 @@ Error explain_post(int code, const std::string& operation) {
                    "connect again; `npu-ctl doctor` shows what is there");
 }
 
-std::string operation_name(Opcode opcode) {
-  switch (opcode) {
-    case Opcode::kWrite: return "WRITE";
-    case Opcode::kWriteWithImm: return "WRITE_WITH_IMM";
-    case Opcode::kSend: return "SEND";
-    case Opcode::kRead: return "READ";
-    case Opcode::kReceive:
-    case Opcode::kReceiveWithImm: return "receive";
-  }
-  return "operation";
-}
-
 }  // namespace npf::fabric::ofi

@@ -20,6 +20,4 @@ Error explain_completion(const fi_cq_err_entry& entry, const std::string& operat
 // Posting failed, with a positive number of libfabric's.
 Error explain_post(int code, const std::string& operation);
 
-std::string operation_name(Opcode opcode);
-
 }  // namespace npf::fabric::ofi

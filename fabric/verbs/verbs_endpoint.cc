@@ -272,16 +272,4 @@ void VerbsEndpoint::move_to_error() noexcept {
   ibv_modify_qp(pair_, &attributes, IBV_QP_STATE);
 }
 
-void VerbsEndpoint::log_refused(const WorkRequest& request) const noexcept {
-  const Capabilities& limits = domain_.capabilities();
-  std::uint64_t length_bytes = 0;
-  for (const LocalSpan& span : request.local) length_bytes += span.length_bytes;
-  log(LogLevel::kWarning, "verbs: " + peer_ + ": request " + std::to_string(request.id) + " of " +
-                              std::to_string(length_bytes) + " bytes in " + std::to_string(request.local.size()) +
-                              " spans is refused; allowed: " + std::to_string(limits.gather_max) +
-                              " registered spans, " + std::to_string(limits.inline_bytes_max) + " bytes inlined, " +
-                              std::to_string(limits.send_bytes_max) + " in a SEND, " +
-                              std::to_string(limits.message_bytes_max) + " in all");
-}
-
 }  // namespace npf::fabric::verbs

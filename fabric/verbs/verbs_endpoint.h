@@ -74,11 +74,9 @@ class VerbsEndpoint final : public Endpoint {
   Result<void> go_live();
   Error connect_failure(const CmEvent& event) const;
 
-  Status check_shape(const WorkRequest& request, std::uint64_t& length_bytes) const noexcept;
   void append(SendBatch& batch, const WorkRequest& request, std::uint64_t length_bytes) noexcept;
   Status ring_doorbell(SendBatch& batch, std::uint32_t& posted) noexcept;
   PostResult hand_over(std::span<const ReceiveRequest> requests) noexcept;
-  void log_refused(const WorkRequest& request) const noexcept;
 
   bool complete_probe(const ibv_wc& work) noexcept;
   Status failure_of(const ibv_wc& work, Token::Kind kind, Opcode opcode) noexcept;

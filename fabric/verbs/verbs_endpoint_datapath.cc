@@ -5,6 +5,7 @@
 
 #include "fabric/verbs/verbs_endpoint.h"
 #include "fabric/verbs/verbs_region.h"
+#include "fabric/work_request.h"
 
 namespace npf::fabric::verbs {
 
@@ -49,8 +50,8 @@ PostResult VerbsEndpoint::post(std::span<const WorkRequest> requests) noexcept {
   Status status = Status::kOk;
   for (const WorkRequest& request : requests) {
     std::uint64_t length_bytes = 0;
-    if (status = check_shape(request, length_bytes); !is_ok(status)) [[unlikely]] {
-      log_refused(request);
+    if (status = check_shape(request, domain_.capabilities(), length_bytes); !is_ok(status)) [[unlikely]] {
+      log_refused("verbs", peer_, request, domain_.capabilities());
       break;
     }
     if (sends_.room() == 0) {
@@ -65,19 +66,6 @@ PostResult VerbsEndpoint::post(std::span<const WorkRequest> requests) noexcept {
   const Status rung = ring_doorbell(batch, result.posted);
   result.status = is_ok(rung) ? status : rung;
   return result;
-}
-
-Status VerbsEndpoint::check_shape(const WorkRequest& request, std::uint64_t& length_bytes) const noexcept {
-  const Capabilities& limits = domain_.capabilities();
-  if (request.local.size() > limits.gather_max) return Status::kInvalidArgument;
-  bool registered = true;
-  for (const LocalSpan& span : request.local) {
-    length_bytes += span.length_bytes;
-    registered = registered && (span.region != nullptr || span.length_bytes == 0);
-  }
-  const std::uint64_t most = request.opcode == Opcode::kSend ? limits.send_bytes_max : limits.message_bytes_max;
-  const bool fits = length_bytes <= most && (!request.inlined || length_bytes <= limits.inline_bytes_max);
-  return fits && (registered || request.inlined) ? Status::kOk : Status::kInvalidArgument;
 }
 
 void VerbsEndpoint::append(SendBatch& batch, const WorkRequest& request, std::uint64_t length_bytes) noexcept {

@@ -1,5 +1,7 @@
 #include "fabric/verbs/verbs_failure.h"
 
+#include "fabric/work_request.h"
+
 namespace npf::fabric::verbs {
 
 namespace {
@@ -48,18 +50,6 @@ Meaning meaning_for_sender(ibv_wc_status status, Opcode opcode) {
     case IBV_WC_WR_FLUSH_ERR: return {Status::kDisconnected, "the queue pair went to the error state without a word"};
     default: return {Status::kDisconnected, "the device gave up the connection"};
   }
-}
-
-const char* operation_name(Opcode opcode) {
-  switch (opcode) {
-    case Opcode::kWrite: return "WRITE";
-    case Opcode::kWriteWithImm: return "WRITE_WITH_IMM";
-    case Opcode::kSend: return "SEND";
-    case Opcode::kRead: return "READ";
-    case Opcode::kReceive:
-    case Opcode::kReceiveWithImm: return "receive";
-  }
-  return "operation";
 }
 
 }  // namespace

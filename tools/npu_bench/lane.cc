@@ -44,7 +44,8 @@ Result<void> Lane::add_consumer(fabric::Domain& domain) {
 std::vector<const fabric::Endpoint*> Lane::endpoints() const {
   std::vector<const fabric::Endpoint*> all;
   if (producer_ && producer_->endpoint() != nullptr) all.push_back(producer_->endpoint());
-  if (consumer_ && consumer_->endpoint() != nullptr) all.push_back(consumer_->endpoint());
+  const fabric::Endpoint* const incoming = consumer_ ? consumer_->endpoint() : nullptr;
+  if (incoming != nullptr && (all.empty() || all.front() != incoming)) all.push_back(incoming);
   return all;
 }
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/clock.h"
-#include "fabric/hop/consumer.h"
-#include "fabric/hop/producer.h"
+#include "fabric/hop/duplex.h"
 #include "fabric/hop/waiter.h"
 #include "tools/npu_bench/plan.h"
 #include "tools/npu_bench/stop_signal.h"
@@ -33,6 +33,7 @@ class Lane {
   fabric::CompletionQueue& queue() { return *queue_; }
   fabric::hop::Producer* producer() { return producer_.get(); }
   fabric::hop::Consumer* consumer() { return consumer_.get(); }
+  fabric::hop::Duplex& duplex() { return duplex_.emplace(*producer_, *consumer_); }  // of the two; again: anew
   const fabric::hop::Waiter& waiter() const { return waiter_; }
   std::vector<const fabric::Endpoint*> endpoints() const;
 
@@ -64,7 +65,8 @@ class Lane {
   std::uint64_t deadline_ns_;
   std::unique_ptr<fabric::hop::Producer> producer_;
   std::unique_ptr<fabric::hop::Consumer> consumer_;
-  std::unique_ptr<fabric::Region> source_;  // --copy: what is sent
+  std::optional<fabric::hop::Duplex> duplex_;  // what serves both hops of a lat
+  std::unique_ptr<fabric::Region> source_;     // --copy: what is sent
 };
 
 template <typename Ready>
@@ -99,8 +101,10 @@ inline Status Lane::acquire(OutputSlot& slot) noexcept {
 }
 
 inline Status Lane::commit(const OutputSlot& slot, Mark mark, std::uint64_t bytes) noexcept {
-  const fabric::hop::Message message{
-      .request_id = slot.sequence, .payload_bytes = bytes, .completion = {}, .layout = static_cast<std::uint32_t>(mark)};
+  const fabric::hop::Message message{.request_id = slot.sequence,
+                                     .payload_bytes = bytes,
+                                     .completion = {},
+                                     .layout = static_cast<std::uint32_t>(mark)};
   const auto once = [&] {
     return source_ ? producer_->commit_gathered(slot, message, source_->local(0, bytes))
                    : producer_->commit(slot, message);

@@ -136,33 +136,38 @@ void Server::turn_others_away(const ControlChannel& client) {
   if (options_.turns_others_away) doorman_.emplace(*listener_, busy_with(client));
 }
 
-// Two connections that the client makes in this order: its producer, then for lat its consumer.
+// bw: the client's producer; lat: both of its ends at once, whose hello is the geometry of its ring.
 Result<void> Server::connect_lane(ControlChannel& client, Lane& lane) {
-  bool has_input = false;
   for (;;) {
     auto request = wait_request(&client);
     if (!request.ok()) return request.error();
-    const fabric::Hello& hello = (*request)->hello();
-    if (!has_input && check_hello(hello, Purpose::kProducer).ok()) {
-      auto endpoint = (*request)->accept(lane.consumer()->endpoint_options(lane.queue()));
-      if (!endpoint.ok()) return endpoint.error();
-      lane.consumer()->attach(std::move(*endpoint));
-      has_input = true;
-      if (lane.producer() == nullptr) return {};
-      continue;
-    }
-    auto geometry = fabric::hop::decode_geometry(hello);
-    if (!has_input || !geometry.ok()) {
+    const auto geometry = fabric::hop::decode_geometry((*request)->hello());
+    const bool expected =
+        lane.producer() == nullptr ? check_hello((*request)->hello(), Purpose::kProducer).ok() : geometry.ok();
+    if (!expected) {
       (*request)->reject(busy_with(client));
       continue;
     }
-    auto endpoint =
-        (*request)->accept(lane.producer()->endpoint_options(lane.queue(), encode_hello(Purpose::kProducer)));
-    if (!endpoint.ok()) return endpoint.error();
-    // Only now is the client's ring sure to be addressable here.
-    if (const auto told = client.receive(kLaneTimeoutNs); !told.ok()) return told.error();
-    return lane.producer()->attach(std::move(*endpoint), *geometry);
+    return lane.producer() == nullptr ? accept_consumer(**request, lane)
+                                      : accept_duplex(client, **request, lane, *geometry);
   }
+}
+
+Result<void> Server::accept_consumer(fabric::ConnectionRequest& request, Lane& lane) {
+  auto endpoint = request.accept(lane.consumer()->endpoint_options(lane.queue()));
+  if (!endpoint.ok()) return endpoint.error();
+  lane.consumer()->attach(std::move(*endpoint));
+  return {};
+}
+
+Result<void> Server::accept_duplex(ControlChannel& client, fabric::ConnectionRequest& request, Lane& lane,
+                                   const fabric::hop::Geometry& theirs) {
+  fabric::hop::Duplex& duplex = lane.duplex();
+  auto endpoint = request.accept(duplex.endpoint_options(lane.queue()));
+  if (!endpoint.ok()) return endpoint.error();
+  // Only now is the client's ring sure to be addressable here.
+  if (const auto told = client.receive(kLaneTimeoutNs); !told.ok()) return told.error();
+  return duplex.attach(std::move(*endpoint), theirs);
 }
 
 Result<Counts> Server::echo(Lane& lane) {

@@ -45,6 +45,9 @@ class Server {
   Result<void> serve_runs(ControlChannel& client, const Plan& plan);
   Result<void> serve_run(ControlChannel& client, const Plan& plan, std::uint64_t bytes);
   Result<void> connect_lane(ControlChannel& client, Lane& lane);
+  static Result<void> accept_consumer(fabric::ConnectionRequest& request, Lane& lane);
+  static Result<void> accept_duplex(ControlChannel& client, fabric::ConnectionRequest& request, Lane& lane,
+                                    const fabric::hop::Geometry& theirs);
   void turn_others_away(const ControlChannel& client);
   Result<Counts> echo(Lane& lane);
   Result<Counts> drain(Lane& lane);

@@ -59,10 +59,8 @@ Result<std::unique_ptr<Lane>> Session::open_lane(std::uint64_t bytes) {
   }
   if (const auto sent = control_->send(run_message(bytes)); !sent.ok()) return explain(sent.error());
   if (const auto ready = control_->receive(kRingTimeoutNs); !ready.ok()) return ready.error();
-  if (const auto done = connect_producer(**lane); !done.ok()) return explain(done.error());
-  if ((*lane)->consumer() != nullptr) {
-    if (const auto done = connect_consumer(**lane); !done.ok()) return explain(done.error());
-  }
+  const auto done = plan_.test == Test::kLat ? connect_duplex(**lane) : connect_producer(**lane);
+  if (!done.ok()) return explain(done.error());
   return lane;
 }
 
@@ -75,11 +73,13 @@ Result<void> Session::connect_producer(Lane& lane) {
   return lane.producer()->attach(std::move(connected->endpoint), *geometry);
 }
 
-// The ring's owner connects here, so that the server needs to know no address of the client.
-Result<void> Session::connect_consumer(Lane& lane) {
-  auto connected = domain_->connect(address_, lane.consumer()->endpoint_options(lane.queue()), kConnectTimeoutNs);
+Result<void> Session::connect_duplex(Lane& lane) {
+  fabric::hop::Duplex& duplex = lane.duplex();
+  auto connected = domain_->connect(address_, duplex.endpoint_options(lane.queue()), kConnectTimeoutNs);
   if (!connected.ok()) return connected.error();
-  lane.consumer()->attach(std::move(connected->endpoint));
+  const auto geometry = fabric::hop::decode_geometry(connected->hello);
+  if (!geometry.ok()) return geometry.error();
+  if (const auto attached = duplex.attach(std::move(connected->endpoint), *geometry); !attached.ok()) return attached;
   return control_->send(bare_message("connected"));
 }
 

@@ -19,7 +19,7 @@ class Session {
   static Result<std::unique_ptr<Session>> open(const std::string& address, const Plan& plan);
   ~Session();
 
-  // Hops for tensors of this size: one to the server, and for lat one back.
+  // Hops for tensors of this size: one to the server, and for lat one back over the same connection.
   Result<std::unique_ptr<Lane>> open_lane(std::uint64_t bytes);
 
   // What the server counted in the lane that just ended.
@@ -36,7 +36,7 @@ class Session {
   Result<void> connect_control();
   Result<void> agree();
   Result<void> connect_producer(Lane& lane);
-  Result<void> connect_consumer(Lane& lane);
+  Result<void> connect_duplex(Lane& lane);
 
   const std::string address_;
   const Plan plan_;

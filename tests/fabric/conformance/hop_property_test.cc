@@ -38,7 +38,8 @@ class PatternProducer {
   Status step() {
     OutputSlot slot;
     if (const Status status = producer_.try_acquire(slot); !is_ok(status)) return status;
-    const std::uint64_t bytes = dice_.upto(slot.payload.size());
+    if (dice_.one_in(3)) bytes_ = dice_.upto(slot.payload.size());  // else as many as before: over a network bare
+    const std::uint64_t bytes = bytes_;
     const hop::Message message{.request_id = slot.sequence * 3, .payload_bytes = bytes};
     if (!dice_.one_in(3)) {
       fill_pattern(slot.payload.first(bytes), slot.sequence);
@@ -53,6 +54,7 @@ class PatternProducer {
   hop::Producer& producer_;
   Dice& dice_;
   std::uint64_t slots_;
+  std::uint64_t bytes_ = 0;
   std::unique_ptr<Region> buffers_;
 };
 

@@ -44,6 +44,25 @@ TEST(Hop, CarriesATensorAndWhatIsSaidAboutIt) {
   EXPECT_TRUE(has_pattern(in.payload, 1));
 }
 
+TEST(Hop, AHeaderThatIsForetoldStaysAtHome) {
+  HopRig rig({.consumer = {.slots = 8, .payload_bytes_max = 64}, .producer = {.direct = false}});
+  ASSERT_TRUE(rig.connect());
+  std::vector<bool> came;
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    ASSERT_EQ(commit_pattern(*rig.producer, i == 4 ? 32 : 64), Status::kOk);
+    InputSlot in;
+    ASSERT_EQ(take(rig, in), Status::kOk);
+    EXPECT_EQ(in.header.sequence, i);
+    EXPECT_EQ(in.header.request_id, i * 3);
+    EXPECT_EQ(in.payload.size(), i == 4 ? 32U : 64U);
+    EXPECT_TRUE(has_pattern(in.payload, i));
+    SlotHeader in_memory;
+    std::memcpy(&in_memory, in.payload.data() - sizeof in_memory, sizeof in_memory);
+    came.push_back(in_memory.payload_bytes != 0);
+  }
+  EXPECT_EQ(came, (std::vector<bool>{true, true, false, false, true, true})) << "whose header came, of tensors 0 to 5";
+}
+
 TEST(Hop, AcquireIsPendingWhenNoCreditIsLeftAndGoesOnWhenOneComes) {
   HopRig rig({.consumer = {.slots = 3, .payload_bytes_max = 64}, .producer = {}});
   ASSERT_TRUE(rig.connect());
@@ -174,6 +193,7 @@ struct ForgedSlot {
   void (*forge)(SlotHeader& header);
   std::uint32_t immediate = 0;
   bool sealed = true;  // with the checksum of the forged header
+  int honest_before = 0;
   Status expected = Status::kProtocol;
 };
 
@@ -186,6 +206,11 @@ TEST_P(ForgedSlots, AreRefusedAndTheConnectionIsClosed) {
   ASSERT_TRUE(rig.connect());
   const hop::Geometry& geometry = rig.producer->geometry();
   const auto memory = rig.producer_side.allocate(sizeof(SlotHeader) + 256, Access::kLocal);
+  InputSlot slot;
+  for (int i = 0; i < GetParam().honest_before; ++i) {
+    ASSERT_EQ(commit_pattern(*rig.producer, 8), Status::kOk);
+    ASSERT_EQ(take(rig, slot), Status::kOk);
+  }
   SlotHeader header{};
   header.epoch = geometry.epoch;
   header.payload_bytes = 8;
@@ -202,7 +227,6 @@ TEST_P(ForgedSlots, AreRefusedAndTheConnectionIsClosed) {
                 .status,
             Status::kOk);
 
-  InputSlot slot;
   EXPECT_EQ(take(rig, slot), GetParam().expected);
   EXPECT_EQ(rig.consumer->try_take(slot), GetParam().expected) << "the first cause is kept";
   EXPECT_TRUE(rig.poll_until([&] { return is_failure(rig.producer->status()); }));
@@ -227,6 +251,16 @@ INSTANTIATE_TEST_SUITE_P(
                                    },
                                .expected = Status::kCorrupt},
                     ForgedSlot{.name = "SlotOutOfTurn", .forge = [](SlotHeader&) {}, .immediate = 1},
+                    ForgedSlot{
+                        .name = "BareWithNothingBefore", .forge = [](SlotHeader&) {}, .immediate = hop::kImmediateBare},
+                    ForgedSlot{.name = "BareBehindASingleOne",
+                               .forge = [](SlotHeader&) {},
+                               .immediate = hop::kImmediateBare | 1,
+                               .honest_before = 1},
+                    ForgedSlot{.name = "BareOfAnotherLengthThanTheLast",
+                               .forge = [](SlotHeader&) {},
+                               .immediate = hop::kImmediateBare | 2,
+                               .honest_before = 2},
                     ForgedSlot{.name = "SlotBeyondTheRing", .forge = [](SlotHeader&) {}, .immediate = UINT32_MAX}),
     [](const auto& each) { return std::string(each.param.name); });
 
@@ -236,8 +270,9 @@ TEST(Hop, AProducerRefusesCreditForWhatItNeverSent) {
   ASSERT_EQ(commit_pattern(*rig.producer, 8), Status::kOk);
 
   // The consumer claims two released slots; one was sent.
+  const std::uint32_t two = hop::kImmediateCredit | 2;
   ASSERT_EQ(
-      post(*rig.consumer->endpoint(), {.opcode = Opcode::kWriteWithImm, .immediate = 2, .signaled = false}).status,
+      post(*rig.consumer->endpoint(), {.opcode = Opcode::kWriteWithImm, .immediate = two, .signaled = false}).status,
       Status::kOk);
 
   EXPECT_TRUE(rig.poll_until([&] { return is_failure(rig.producer->status()); }));
