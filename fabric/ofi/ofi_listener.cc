@@ -112,13 +112,18 @@ Result<std::unique_ptr<OfiListener>> OfiListener::create(OfiDomain& domain, cons
       new OfiListener(domain, std::move(passive), domain.provider().backend + "://" + to_text(&bound, bound_bytes)));
 }
 
-// Who asked and got no answer is refused; so is who asks meanwhile. It takes a look to hear that somebody came, and
-// another one to hear what it wants.
+// Who asked and got no answer is refused; so is who asks meanwhile. It takes a look to hear that somebody came, and another one
+// to hear what it wants, which may be on its way: libfabric would forget who is between the two, with its socket open.
 OfiListener::~OfiListener() {
   constexpr int kLooksMax = 1000;
+  constexpr int kOnItsWayMs = 20;
   pollfd descriptor{fd(), POLLIN, 0};
+  bool heard = false;
   for (int i = 0; i < kLooksMax; ++i) {
-    if (!wait_request(0).ok() && ::poll(&descriptor, 1, 0) <= 0) break;
+    const bool readable = ::poll(&descriptor, 1, heard ? kOnItsWayMs : 0) > 0;
+    if (!readable && i > 0) break;
+    static_cast<void>(wait_request(0).ok());  // whose destruction refuses
+    heard = heard || readable;
   }
 }
 

@@ -61,7 +61,7 @@ Status count(Lane& lane, std::uint64_t bytes, std::uint32_t depth, Measured& mea
   Status status = Status::kOk;
   while (is_ok(status) && measured.counted < most && (measured.counted == 0 || ticks() < end)) {
     status = send(lane, Mark::kCounted, bytes, depth);
-    measured.counted += is_ok(status) ? 1 : 0;
+    measured.counted += is_ok(status) ? 1U : 0U;
   }
   if (is_ok(status)) status = wait_for_all(lane);
   audit.stop();

@@ -54,7 +54,7 @@ Status count(Lane& lane, std::uint64_t bytes, Measured& measured, std::optional<
   Status status = Status::kOk;
   while (is_ok(status) && measured.counted < most && (measured.counted == 0 || ticks() < end)) {
     status = round_trip(lane, Mark::kCounted, bytes, held);
-    measured.counted += is_ok(status) ? 1 : 0;
+    measured.counted += is_ok(status) ? 1U : 0U;
   }
   audit.stop();
   measured.counts = audit.counts();
