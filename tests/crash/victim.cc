@@ -12,6 +12,7 @@ namespace npf::fabric::crash {
 namespace {
 
 constexpr std::uint64_t kTensorsBefore = 9;  // more than two laps of the ring
+constexpr std::uint64_t kArrivalNsMax = 20 * kNsPerMs;
 
 struct Victim {
   Step step;
@@ -62,7 +63,9 @@ void consume(const Victim& victim) {
   for (std::uint64_t i = 0; victim.step == Step::kNowhere || i <= kTensorsBefore; ++i) {
     const bool last = i == kTensorsBefore;
     if (last && victim.step == Step::kArrived) {
-      while (dispatch_completions(*victim.end.queue) == 0) continue;
+      // It may have come together with those before it.
+      const std::uint64_t end_ns = monotonic_ns() + kArrivalNsMax;
+      while (dispatch_completions(*victim.end.queue) == 0 && monotonic_ns() < end_ns) continue;
       victim.die_at(Step::kArrived);
     }
     hop::InputSlot slot;
