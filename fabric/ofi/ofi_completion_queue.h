@@ -68,7 +68,7 @@ class OfiCompletionQueue final : public CompletionQueue {
   bool room_made_ = false;
   bool watching_ = false;
   std::uint32_t polls_awake_ = 0;  // since the last sleep, while watching_
-  std::uint32_t first_ = 0;  // whose turn it is
+  std::uint32_t first_ = 0;        // whose turn it is
   std::array<std::atomic<OfiEndpoint*>, kSeats> seats_{};
   std::atomic<std::uint32_t> seats_used_{0};  // none is taken from here on
   std::mutex mutex_;

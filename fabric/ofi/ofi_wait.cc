@@ -36,9 +36,8 @@ std::size_t OfiWait::ask(fid_cq& queue, Descriptors& descriptors) const noexcept
 }
 
 bool OfiWait::is_watched(const pollfd& descriptor) const noexcept {
-  return std::any_of(watched_.begin(), watched_.begin() + static_cast<std::ptrdiff_t>(count_), [&](const pollfd& each) {
-    return each.fd == descriptor.fd && each.events == descriptor.events;
-  });
+  return std::any_of(watched_.begin(), watched_.begin() + static_cast<std::ptrdiff_t>(count_),
+                     [&](const pollfd& each) { return each.fd == descriptor.fd && each.events == descriptor.events; });
 }
 
 bool OfiWait::watch(int epoll, fid_cq& queue) noexcept {
