@@ -8,7 +8,7 @@ namespace npf::fabric::hop {
 
 namespace {
 
-constexpr std::uint32_t kCreditBatchesPerRing = 2;
+constexpr std::uint32_t kCreditBatchesPerRing = 2;  // unless the producer is short of slots
 constexpr std::uint32_t kSendDepthMin = 64;
 
 // How often an empty ring is looked at before its last credits are returned, unless the owner is about to sleep. In a

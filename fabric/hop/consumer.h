@@ -44,8 +44,9 @@ class Consumer final : public CompletionHandler {
   // A failed endpoint is reported only after all that had arrived is taken.
   Status try_take(InputSlot& slot) noexcept;
 
-  // Gives the oldest taken slot back; its memory may be overwritten at once. Credits travel in batches of slots/2; the
-  // last ones from try_take, when the ring runs idle: after some looks in vain, and at once when the queue is armed.
+  // Gives the oldest taken slot back; its memory may be overwritten at once. Credits travel in batches of slots/2, to
+  // a producer that is short of slots one by one; the last ones from try_take, when the ring runs idle: after some looks in
+  // vain, and at once when the queue is armed.
   void release(const InputSlot& slot) noexcept;
 
   // For a duplex: what the next tensor the other way is to carry for this end, 0 for nothing; and that it has been sent.

@@ -69,7 +69,9 @@ Status Consumer::validate(const SlotHeader& header) const noexcept {
 void Consumer::release(const InputSlot& slot) noexcept {
   NPF_ASSERT(slot.header.sequence == released_ && released_ < taken_);
   ++released_;
-  if (released_ - credited_ >= credit_batch_) return_credits();
+  // Whose consumer holds much of the ring is short of slots: it hears of each.
+  const std::uint64_t left = geometry_.slots - (arrived_ - credited_);
+  if (released_ - credited_ >= credit_batch_ || 2 * left <= credit_batch_) return_credits();
 }
 
 void Consumer::repost_receives() noexcept {

@@ -118,12 +118,13 @@ OfiListener::~OfiListener() {
   constexpr int kLooksMax = 1000;
   constexpr int kOnItsWayMs = 20;
   pollfd descriptor{fd(), POLLIN, 0};
-  bool heard = false;
+  bool somebody_came = passive_->events.has_traffic();
   for (int i = 0; i < kLooksMax; ++i) {
-    const bool readable = ::poll(&descriptor, 1, heard ? kOnItsWayMs : 0) > 0;
-    if (!readable && i > 0) break;
-    static_cast<void>(wait_request(0).ok());  // whose destruction refuses
-    heard = heard || readable;
+    if (wait_request(0).ok()) {  // whose destruction refuses
+      somebody_came = true;
+    } else if (!somebody_came || ::poll(&descriptor, 1, kOnItsWayMs) <= 0) {
+      break;
+    }
   }
 }
 

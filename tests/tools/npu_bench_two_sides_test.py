@@ -157,14 +157,14 @@ class ForeignPeer(Case):
         code, output, _ = self.finish(self.start("connect", self.address, program=PROGRAMS["foreign-peer"]))
         self.assertEqual(0, code, output)
         self.assertIn("version 99", output)
-        self.assertIn("version 1", output)
+        self.assertIn("this side version", output)
         self.assertEqual(0, self.run_bench("lat", self.address, "-n", "10")[0])
         self.assertEqual(0, self.finish(server)[0])
 
     def test_a_foreign_server_is_an_error(self):
         foreign = self.start("listen", self.address, program=PROGRAMS["foreign-peer"])
         self.assertEqual("listening\n", foreign.stdout.readline())
-        self.assert_refused(1, ["lat", self.address], "version 99", "version 1")
+        self.assert_refused(1, ["lat", self.address], "version 99", "this side version")
         self.assertEqual(0, self.finish(foreign)[0])
 
 
