@@ -1,6 +1,7 @@
 #include "fabric/cm_data.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <string>
 
@@ -8,23 +9,22 @@ namespace npf::fabric {
 
 namespace {
 
-constexpr std::uint32_t kMagic = 0x4643'504e;  // "NPCF"
+constexpr std::array kMagic = {'N', 'P', 'C', 'F'};
 constexpr std::uint8_t kVersion = 1;
 
 enum class Kind : std::uint8_t { kHello = 1, kRefusal = 2 };
 
 // magic and version stay where they are in every version, so that any two can tell each other why not.
 struct Preamble {
-  std::uint32_t magic = kMagic;
+  std::array<char, 4> magic = kMagic;
   std::uint8_t version = kVersion;
   Kind kind = Kind::kHello;
   std::uint8_t length_bytes = 0;
-  std::uint8_t reserved = 0;
 };
-static_assert(sizeof(Preamble) == kCmPreambleBytes);
+static_assert(sizeof(Preamble) == kCmPreambleBytes && kCmDataBytes <= 55);
 
 Preamble read_preamble(std::span<const std::byte> data) {
-  Preamble preamble{.magic = 0};
+  Preamble preamble{.magic = {}};
   if (data.size() >= sizeof preamble) std::memcpy(&preamble, data.data(), sizeof preamble);
   return preamble;
 }

@@ -15,8 +15,8 @@
 
 namespace npf::fabric {
 
-inline constexpr std::size_t kCmPreambleBytes = 8;
-// RDMA CM's private data of a connection request (rdma_connect(3)); every manager we use carries at least that.
+inline constexpr std::size_t kCmPreambleBytes = 7;
+// RDMA CM carries 56 bytes with a connection request (rdma_connect(3)), of which libfabric's provider verbs keeps one for itself.
 inline constexpr std::size_t kCmDataBytes = kCmPreambleBytes + kHelloBytesMax;
 
 using CmHello = std::array<std::byte, kCmDataBytes>;

@@ -50,12 +50,16 @@ Status OfiEndpoint::hand_over(const WorkRequest& request, std::uint64_t length_b
   std::array<iovec, kGatherMax> spans;
   std::array<void*, kGatherMax> descriptors;
   std::size_t count = 0;
+  bool all_registered = true;
   for (const LocalSpan& span : request.local) {
     if (span.length_bytes == 0) continue;
     spans[count] = {span.data, span.length_bytes};
     const auto* const region = static_cast<const OfiRegion*>(span.region);
+    all_registered = all_registered && region != nullptr;
     descriptors[count++] = region != nullptr ? region->descriptor() : nullptr;
   }
+  // Provider verbs looks into the first one also where there is no span. Without any, what is injected needs none.
+  void** const described = count > 0 && all_registered ? descriptors.data() : nullptr;
   void* const context = Token{.kind = Token::Kind::kSend, .low = static_cast<std::uint32_t>(place)}.encoded();
   const bool reads = request.opcode == Opcode::kRead;
   // A READ's end does not follow from a later request's.
@@ -66,12 +70,8 @@ Status OfiEndpoint::hand_over(const WorkRequest& request, std::uint64_t length_b
   if (!reads && length_bytes <= provider_.capabilities.inline_bytes_max) flags |= FI_INJECT;
   ssize_t failed = 0;
   if (request.opcode == Opcode::kSend) {
-    const fi_msg message{.msg_iov = spans.data(),
-                         .desc = descriptors.data(),
-                         .iov_count = count,
-                         .addr = 0,
-                         .context = context,
-                         .data = 0};
+    const fi_msg message{
+        .msg_iov = spans.data(), .desc = described, .iov_count = count, .addr = 0, .context = context, .data = 0};
     failed = fi_sendmsg(endpoint_.get(), &message, flags);
   } else {
     if (length_bytes > 0 && request.remote.address > UINT64_MAX - length_bytes) [[unlikely]] {
@@ -80,7 +80,7 @@ Status OfiEndpoint::hand_over(const WorkRequest& request, std::uint64_t length_b
     }
     const fi_rma_iov remote{.addr = request.remote.address, .len = length_bytes, .key = request.remote.key};
     const fi_msg_rma message{.msg_iov = spans.data(),
-                             .desc = descriptors.data(),
+                             .desc = described,
                              .iov_count = count,
                              .addr = 0,
                              .rma_iov = &remote,

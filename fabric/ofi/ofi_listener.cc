@@ -88,7 +88,12 @@ void PassiveEndpoint::refuse(const fi_info& info, std::string_view reason) const
 
 Result<std::unique_ptr<OfiListener>> OfiListener::create(OfiDomain& domain, const Address& address) {
   auto info = find_info(domain.provider().name, address, Role::kListen);
-  if (!info.ok()) return info.error();
+  if (!info.ok()) {
+    // Provider verbs binds already when it is asked, and then says that it knows no such address.
+    const Address any_port{.scheme = address.scheme, .host = address.host, .port = 0, .parameters = {}};
+    if (!find_info(domain.provider().name, any_port, Role::kListen).ok()) return info.error();
+    return listen_failure(domain, address, "fi_getinfo", FI_EADDRINUSE);
+  }
   auto events = EventQueue::create(domain.fabric(), domain.provider().backend);
   if (!events.ok()) return events.error();
   fid_pep* raw = nullptr;

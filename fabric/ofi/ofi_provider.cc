@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 
 #include "fabric/ofi/ofi_failure.h"
@@ -64,6 +65,10 @@ Error no_provider(const std::string& provider, const Address& address, int faile
 
 }  // namespace
 
+// A cache of registrations would keep a key alive behind its region's end, and grant a region what another one of the same
+// memory granted. Read by libfabric once, at the first call.
+void forbid_registration_cache() { [[maybe_unused]] static const int done = ::setenv("FI_MR_CACHE_MAX_COUNT", "0", 1); }
+
 Result<Info> find_info(const std::string& provider, const Address& address, Role role) {
   const std::string port = std::to_string(address.port);
   int failed = -FI_ENODATA;
@@ -71,6 +76,7 @@ Result<Info> find_info(const std::string& provider, const Address& address, Role
     const Info hints = make_hints(provider, depth);
     if (!hints) return Error{Status::kOutOfMemory, "ofi: no memory for a query of libfabric"};
     fi_info* found = nullptr;
+    forbid_registration_cache();
     failed = ::fi_getinfo(FI_VERSION(1, 17), address.host.c_str(), port.c_str(), role == Role::kListen ? FI_SOURCE : 0,
                           hints.get(), &found);
     if (failed != 0) continue;
@@ -115,8 +121,9 @@ Result<Provider> Provider::of(const std::string& name, const fi_info& info) {
           std::min<std::size_t>(domain.mr_cnt == 0 ? kRegionsMax : domain.mr_cnt, kRegionsMax)),
       .direct = false,
       .remote_access_to_any_memory = true,
-      // tcp drops the connection without a word to the initiator; a NIC's provider passes on what the NIC says.
-      .names_refusals = name == "verbs",
+      // tcp drops the connection without a word to the initiator; verbs passes on what the NIC says, but not of requests for
+      // which no completion was asked.
+      .names_refusals = false,
       .tells_death_from_close = false};
   return provider;
 }

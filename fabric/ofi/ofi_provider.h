@@ -32,6 +32,9 @@ using Fid = std::unique_ptr<T, FidDeleter<T>>;
 
 enum class Role : std::uint8_t { kListen, kConnect };
 
+// To be called before the first call of fi_getinfo. Threads: any.
+void forbid_registration_cache();
+
 // The first provider info of that name that can serve the address in that role, as far as is known without trying.
 // kNotFound: there is no such provider, or it does not serve the address; the sentence lists those there are.
 Result<Info> find_info(const std::string& provider, const Address& address, Role role);

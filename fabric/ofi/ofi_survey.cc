@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "fabric/ofi/ofi_provider.h"
+
 namespace npf::fabric {
 
 namespace {
@@ -44,6 +46,7 @@ ProviderList list_ofi_providers() {
   hints->ep_attr->type = FI_EP_MSG;
   hints->domain_attr->mr_mode = FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
   fi_info* found = nullptr;
+  ofi::forbid_registration_cache();
   const int failed = ::fi_getinfo(FI_VERSION(1, 17), nullptr, nullptr, 0, hints.get(), &found);
   const InfoList infos(found, ::fi_freeinfo);
   if (failed != 0) {

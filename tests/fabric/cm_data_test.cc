@@ -49,12 +49,12 @@ TEST(CmRefusal, BringsItsReason) {
 }
 
 TEST(CmRefusal, IsCutToWhatTheManagerCarriesAtTheEndOfACharacter) {
-  const std::string reason = std::string(137, 'x') + "\u00fc\u00fc\u00fc";  // two bytes each
+  const std::string reason = std::string(138, 'x') + "\u00fc\u00fc\u00fc";  // two bytes each
 
   const auto data = encode_cm_refusal(reason, 148);
 
   EXPECT_LE(data.size(), 148U);
-  EXPECT_EQ(decode_cm_refusal(data), reason.substr(0, 139));
+  EXPECT_EQ(decode_cm_refusal(data), reason.substr(0, 140));
 }
 
 TEST(CmRefusal, WithoutOursIsEmptyAndUnprintableBytesDoNotReachATerminal) {
