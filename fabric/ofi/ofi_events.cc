@@ -94,11 +94,4 @@ Result<Event> EventQueue::wait_event(std::uint64_t deadline_ns) const {
   }
 }
 
-bool EventQueue::has_traffic() const noexcept {
-  fid* object = &queue_->fid;
-  ::fi_trywait(fabric_, &object, 1);
-  pollfd descriptor{fd_, POLLIN, 0};
-  return ::poll(&descriptor, 1, 0) > 0;
-}
-
 }  // namespace npf::fabric::ofi

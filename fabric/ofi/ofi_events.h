@@ -31,9 +31,6 @@ class EventQueue {
   // After kTimedOut, fd() is readable when there is more.
   Result<Event> wait_event(std::uint64_t deadline_ns) const;
 
-  // Something has come from the network that was not looked at; what else made fd() readable is cleared. Blocks: never.
-  bool has_traffic() const noexcept;
-
  private:
   EventQueue(fid_fabric* fabric, Fid<fid_eq> queue, int fd) : fabric_(fabric), queue_(std::move(queue)), fd_(fd) {}
   Result<Event> read() const;

@@ -117,19 +117,16 @@ Result<std::unique_ptr<OfiListener>> OfiListener::create(OfiDomain& domain, cons
       new OfiListener(domain, std::move(passive), domain.provider().backend + "://" + to_text(&bound, bound_bytes)));
 }
 
-// Who asked and got no answer is refused; so is who asks meanwhile. It takes a look to hear that somebody came, and another one
-// to hear what it wants, which may be on its way: libfabric would forget who is between the two, with its socket open.
+// Who asked and got no answer is refused; so is who asks meanwhile. A look may let somebody in without hearing what he wants,
+// which is on its way, and doesn't tell: libfabric would forget who is between the two, with his socket open. So it takes a
+// silence after the last look, also where nothing was heard.
 OfiListener::~OfiListener() {
   constexpr int kLooksMax = 1000;
   constexpr int kOnItsWayMs = 20;
   pollfd descriptor{fd(), POLLIN, 0};
-  bool somebody_came = passive_->events.has_traffic();
   for (int i = 0; i < kLooksMax; ++i) {
-    if (wait_request(0).ok()) {  // whose destruction refuses
-      somebody_came = true;
-    } else if (!somebody_came || ::poll(&descriptor, 1, kOnItsWayMs) <= 0) {
-      break;
-    }
+    const bool refused = wait_request(0).ok();  // by the request's destruction
+    if (!refused && ::poll(&descriptor, 1, kOnItsWayMs) <= 0) break;
   }
 }
 
