@@ -111,6 +111,9 @@ struct Capabilities {
   bool direct = false;                       // Endpoint::direct can answer
   bool remote_access_to_any_memory = false;  // register_memory may grant remote access to memory it did not allocate
   bool names_refusals = true;  // a refused remote operation is kRemoteAccess; else kDisconnected, as if the peer closed
+  // What goes the other way over a connection carries its acknowledgements, as over TCP: a ping-pong is cheaper over one
+  // connection than over two.
+  bool acknowledged_by_traffic = false;
   bool tells_death_from_close = false;  // a killed peer process is kPeerDied; else kDisconnected, as if it had closed
 };
 

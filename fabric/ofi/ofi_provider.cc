@@ -124,6 +124,7 @@ Result<Provider> Provider::of(const std::string& name, const fi_info& info) {
       // tcp drops the connection without a word to the initiator; verbs passes on what the NIC says, but not of requests for
       // which no completion was asked.
       .names_refusals = false,
+      .acknowledged_by_traffic = info.ep_attr->protocol == FI_PROTO_SOCK_TCP,
       .tells_death_from_close = false};
   return provider;
 }

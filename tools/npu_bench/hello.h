@@ -5,7 +5,7 @@
 
 namespace npf::npu_bench {
 
-inline constexpr std::uint16_t kProtocolVersion = 2;
+inline constexpr std::uint16_t kProtocolVersion = 3;
 
 // What a client connects for. A connection that brings a ring of its own says hello with the ring's geometry instead.
 enum class Purpose : std::uint16_t { kControl = 1, kProducer = 2 };

@@ -41,6 +41,10 @@ Result<void> Lane::add_consumer(fabric::Domain& domain) {
   return {};
 }
 
+bool Lane::shares_connection(const fabric::Domain& domain) const {
+  return producer_ && consumer_ && domain.capabilities().acknowledged_by_traffic;
+}
+
 std::vector<const fabric::Endpoint*> Lane::endpoints() const {
   std::vector<const fabric::Endpoint*> all;
   if (producer_ && producer_->endpoint() != nullptr) all.push_back(producer_->endpoint());

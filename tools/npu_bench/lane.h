@@ -33,6 +33,7 @@ class Lane {
   fabric::CompletionQueue& queue() { return *queue_; }
   fabric::hop::Producer* producer() { return producer_.get(); }
   fabric::hop::Consumer* consumer() { return consumer_.get(); }
+  bool shares_connection(const fabric::Domain& domain) const;  // both hops of a lat over one: where that is cheaper
   fabric::hop::Duplex& duplex() { return duplex_.emplace(*producer_, *consumer_); }  // of the two; again: anew
   const fabric::hop::Waiter& waiter() const { return waiter_; }
   std::vector<const fabric::Endpoint*> endpoints() const;
@@ -65,7 +66,7 @@ class Lane {
   std::uint64_t deadline_ns_;
   std::unique_ptr<fabric::hop::Producer> producer_;
   std::unique_ptr<fabric::hop::Consumer> consumer_;
-  std::optional<fabric::hop::Duplex> duplex_;  // what serves both hops of a lat
+  std::optional<fabric::hop::Duplex> duplex_;  // what serves both hops where they share a connection
   std::unique_ptr<fabric::Region> source_;     // --copy: what is sent
 };
 

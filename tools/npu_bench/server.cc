@@ -136,38 +136,54 @@ void Server::turn_others_away(const ControlChannel& client) {
   if (options_.turns_others_away) doorman_.emplace(*listener_, busy_with(client));
 }
 
-// bw: the client's producer; lat: both of its ends at once, whose hello is the geometry of its ring.
+// In the order in which the client connects: see Session::connect_lane.
 Result<void> Server::connect_lane(ControlChannel& client, Lane& lane) {
+  if (lane.shares_connection(domain_)) return accept_duplex(client, lane);
+  if (const auto accepted = accept_consumer(client, lane); !accepted.ok()) return accepted;
+  return lane.producer() == nullptr ? Result<void>{} : accept_producer(client, lane);
+}
+
+// A connection that the served client makes for a lane; others are turned away.
+Result<Server::LaneRequest> Server::wait_lane_request(ControlChannel& client, bool with_ring) {
   for (;;) {
     auto request = wait_request(&client);
     if (!request.ok()) return request.error();
-    const auto geometry = fabric::hop::decode_geometry((*request)->hello());
-    const bool expected =
-        lane.producer() == nullptr ? check_hello((*request)->hello(), Purpose::kProducer).ok() : geometry.ok();
-    if (!expected) {
-      (*request)->reject(busy_with(client));
-      continue;
-    }
-    return lane.producer() == nullptr ? accept_consumer(**request, lane)
-                                      : accept_duplex(client, **request, lane, *geometry);
+    const fabric::Hello& hello = (*request)->hello();
+    const auto geometry = fabric::hop::decode_geometry(hello);
+    if (with_ring && geometry.ok()) return LaneRequest{std::move(*request), *geometry};
+    if (!with_ring && check_hello(hello, Purpose::kProducer).ok()) return LaneRequest{std::move(*request), {}};
+    (*request)->reject(busy_with(client));
   }
 }
 
-Result<void> Server::accept_consumer(fabric::ConnectionRequest& request, Lane& lane) {
-  auto endpoint = request.accept(lane.consumer()->endpoint_options(lane.queue()));
+Result<void> Server::accept_consumer(ControlChannel& client, Lane& lane) {
+  auto theirs = wait_lane_request(client, false);
+  if (!theirs.ok()) return theirs.error();
+  auto endpoint = theirs->request->accept(lane.consumer()->endpoint_options(lane.queue()));
   if (!endpoint.ok()) return endpoint.error();
   lane.consumer()->attach(std::move(*endpoint));
   return {};
 }
 
-Result<void> Server::accept_duplex(ControlChannel& client, fabric::ConnectionRequest& request, Lane& lane,
-                                   const fabric::hop::Geometry& theirs) {
-  fabric::hop::Duplex& duplex = lane.duplex();
-  auto endpoint = request.accept(duplex.endpoint_options(lane.queue()));
+// Only when the client says so its ring is sure to be addressable here.
+Result<void> Server::accept_producer(ControlChannel& client, Lane& lane) {
+  auto theirs = wait_lane_request(client, true);
+  if (!theirs.ok()) return theirs.error();
+  auto endpoint =
+      theirs->request->accept(lane.producer()->endpoint_options(lane.queue(), encode_hello(Purpose::kProducer)));
   if (!endpoint.ok()) return endpoint.error();
-  // Only now is the client's ring sure to be addressable here.
   if (const auto told = client.receive(kLaneTimeoutNs); !told.ok()) return told.error();
-  return duplex.attach(std::move(*endpoint), theirs);
+  return lane.producer()->attach(std::move(*endpoint), theirs->geometry);
+}
+
+Result<void> Server::accept_duplex(ControlChannel& client, Lane& lane) {
+  auto theirs = wait_lane_request(client, true);
+  if (!theirs.ok()) return theirs.error();
+  fabric::hop::Duplex& duplex = lane.duplex();
+  auto endpoint = theirs->request->accept(duplex.endpoint_options(lane.queue()));
+  if (!endpoint.ok()) return endpoint.error();
+  if (const auto told = client.receive(kLaneTimeoutNs); !told.ok()) return told.error();
+  return duplex.attach(std::move(*endpoint), theirs->geometry);
 }
 
 Result<Counts> Server::echo(Lane& lane) {

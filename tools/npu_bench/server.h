@@ -36,6 +36,11 @@ class Server {
   Result<void> serve_one();
 
  private:
+  struct LaneRequest {
+    std::unique_ptr<fabric::ConnectionRequest> request;
+    fabric::hop::Geometry geometry;  // of the client's ring, where it comes with one
+  };
+
   Server(fabric::Domain& domain, std::unique_ptr<fabric::Listener> listener, ServerOptions options);
 
   bool stopped() const;
@@ -45,9 +50,10 @@ class Server {
   Result<void> serve_runs(ControlChannel& client, const Plan& plan);
   Result<void> serve_run(ControlChannel& client, const Plan& plan, std::uint64_t bytes);
   Result<void> connect_lane(ControlChannel& client, Lane& lane);
-  static Result<void> accept_consumer(fabric::ConnectionRequest& request, Lane& lane);
-  static Result<void> accept_duplex(ControlChannel& client, fabric::ConnectionRequest& request, Lane& lane,
-                                    const fabric::hop::Geometry& theirs);
+  Result<LaneRequest> wait_lane_request(ControlChannel& client, bool with_ring);
+  Result<void> accept_consumer(ControlChannel& client, Lane& lane);
+  Result<void> accept_producer(ControlChannel& client, Lane& lane);
+  Result<void> accept_duplex(ControlChannel& client, Lane& lane);
   void turn_others_away(const ControlChannel& client);
   Result<Counts> echo(Lane& lane);
   Result<Counts> drain(Lane& lane);

@@ -59,9 +59,14 @@ Result<std::unique_ptr<Lane>> Session::open_lane(std::uint64_t bytes) {
   }
   if (const auto sent = control_->send(run_message(bytes)); !sent.ok()) return explain(sent.error());
   if (const auto ready = control_->receive(kRingTimeoutNs); !ready.ok()) return ready.error();
-  const auto done = plan_.test == Test::kLat ? connect_duplex(**lane) : connect_producer(**lane);
-  if (!done.ok()) return explain(done.error());
+  if (const auto done = connect_lane(**lane); !done.ok()) return explain(done.error());
   return lane;
+}
+
+Result<void> Session::connect_lane(Lane& lane) {
+  if (lane.shares_connection(*domain_)) return connect_duplex(lane);
+  if (const auto connected = connect_producer(lane); !connected.ok()) return connected;
+  return lane.consumer() == nullptr ? Result<void>{} : connect_consumer(lane);
 }
 
 Result<void> Session::connect_producer(Lane& lane) {
@@ -71,6 +76,14 @@ Result<void> Session::connect_producer(Lane& lane) {
   auto geometry = fabric::hop::decode_geometry(connected->hello);
   if (!geometry.ok()) return geometry.error();
   return lane.producer()->attach(std::move(connected->endpoint), *geometry);
+}
+
+// The ring's owner connects here, so that the server needs to know no address of the client.
+Result<void> Session::connect_consumer(Lane& lane) {
+  auto connected = domain_->connect(address_, lane.consumer()->endpoint_options(lane.queue()), kConnectTimeoutNs);
+  if (!connected.ok()) return connected.error();
+  lane.consumer()->attach(std::move(connected->endpoint));
+  return control_->send(bare_message("connected"));
 }
 
 Result<void> Session::connect_duplex(Lane& lane) {

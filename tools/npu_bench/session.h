@@ -19,7 +19,7 @@ class Session {
   static Result<std::unique_ptr<Session>> open(const std::string& address, const Plan& plan);
   ~Session();
 
-  // Hops for tensors of this size: one to the server, and for lat one back over the same connection.
+  // Hops for tensors of this size: one to the server, and for lat one back.
   Result<std::unique_ptr<Lane>> open_lane(std::uint64_t bytes);
 
   // What the server counted in the lane that just ended.
@@ -35,7 +35,9 @@ class Session {
   Session(std::string address, const Plan& plan, std::unique_ptr<fabric::Domain> domain);
   Result<void> connect_control();
   Result<void> agree();
+  Result<void> connect_lane(Lane& lane);
   Result<void> connect_producer(Lane& lane);
+  Result<void> connect_consumer(Lane& lane);
   Result<void> connect_duplex(Lane& lane);
 
   const std::string address_;
