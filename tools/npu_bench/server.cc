@@ -165,7 +165,7 @@ Result<void> Server::accept_consumer(ControlChannel& client, Lane& lane) {
   return {};
 }
 
-// Only when the client says so its ring is sure to be addressable here.
+// Here as in a duplex the client's ring is sure to be addressable only when it says that it is connected.
 Result<void> Server::accept_producer(ControlChannel& client, Lane& lane) {
   auto theirs = wait_lane_request(client, true);
   if (!theirs.ok()) return theirs.error();
