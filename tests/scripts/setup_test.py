@@ -268,6 +268,11 @@ class Setup(unittest.TestCase):
         self.assertTrue(calls[-1].endswith("install libonnxruntime-dev"), calls)
         self.assertFalse([call for call in calls if call.startswith("npm")])
 
+    def test_pins_what_the_build_and_the_engine_look_for(self):
+        tree = SCRIPT.parents[1]
+        for reader in ["cmake/npf_onnxruntime.cmake", "npu_firmware_shim/aia/onnx/ort.cc"]:
+            self.assertTrue(re.search("npf/onnxruntime/1.26.0/(lib|include)", (tree / reader).read_text()), reader)
+
     def test_refuses_arguments_it_does_not_know(self):
         for arguments in [["--for", "fun"], ["--for"], ["--fro", "build"]]:
             code, _, calls = self.setup_on(*arguments)
