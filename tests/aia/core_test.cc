@@ -205,6 +205,21 @@ TEST(AiaCore, NoSubmissionIsSleptThrough) {
   EXPECT_EQ(core->jobs(), 20000U);
 }
 
+// The submitter learns of room by the count alone, not by a done that it waited for: TSan sees whether that is enough.
+TEST(AiaCore, AnEntryOfTheRingIsWrittenOnlyAfterItWasRead) {
+  const auto core = start({.queue_depth = 2});
+  const auto model = synthetic_model("synthetic:64:0");
+  const Buffers buffers(*model);
+  const auto nothing = [](void*, const JobOutcome&) noexcept {};
+  for (int accepted = 0; accepted < 20000;) {
+    const Status status = core->submit({model.get(), buffers.in(), buffers.out(), nothing, nullptr});
+    ASSERT_FALSE(is_failure(status));
+    if (is_ok(status)) ++accepted;
+  }
+  core->stop(StopMode::kDrain);
+  EXPECT_EQ(core->jobs(), 20000U);
+}
+
 TEST(AiaCore, JobsAllocateNothing) {
   const auto core = start({.queue_depth = 4, .spin_ns = 0});
   const auto model = synthetic_model("synthetic:64:0");
