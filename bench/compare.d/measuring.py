@@ -18,11 +18,13 @@ class Step:
 
 
 def measure(runner, round_of_fabric, rounds):
-    """Interleaved: every round runs everything once, so that a slow moment of the machine hits both sides of a ratio."""
+    """Interleaved: what stands in one ratio runs in the same round, so that a slow moment of the machine hits both sides.
+
+    A value's place in its list is the number of its round; a round that did not measure it has None there."""
     values, reasons = {}, {}
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-        for step in round_of_fabric.all():
+        for step in round_of_fabric.all(number):
             runner.fair = step.fair
             try:
                 measured = step.run()
@@ -38,5 +40,6 @@ def measure(runner, round_of_fabric, rounds):
                 reasons[step.name] = str(reason)
                 continue
             for name, value in measured.items():
-                values.setdefault(name, []).append(value)
+                measured_before = values.setdefault(name, [])
+                measured_before += [None] * (number - len(measured_before)) + [value]
     return values, reasons

@@ -7,6 +7,7 @@ from measuring import Step
 from runner import free_port
 from table import KIB, MIB, Row, size_name
 
+ROUNDS = 7
 SIZES = [64, 4 * KIB, 64 * KIB, MIB]
 ITERATIONS = {64: 20_000, 4 * KIB: 20_000, 64 * KIB: 4_000, MIB: 500}
 TARGETS = {64: 1.15, MIB: 1.0}
@@ -34,7 +35,7 @@ class Round:
         output = self.runner.pair(port, [*command, "-B", port], [*command, "-P", port, "127.0.0.1"])
         return {f"fi_pingpong {size}": foreign.fi_pingpong_us(output)}
 
-    def all(self):
+    def all(self, _number):
         steps = []
         for size in SIZES:
             steps.append(Step(f"hop {size}", functools.partial(self.hop, size)))

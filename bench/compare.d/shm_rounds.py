@@ -7,6 +7,7 @@ from measuring import Step
 from runner import free_port
 from table import KIB, MIB, Row, size_name
 
+ROUNDS = 7
 HANDOVER_SIZES = [4 * KIB, 64 * KIB, MIB, 16 * MIB, 64 * MIB]
 TOUCHED_SIZES = [64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB, 64 * MIB]
 BYTES_A_RUN = 1 << 30     # of the rows that move every byte
@@ -109,7 +110,7 @@ class Round:
         bare = self.baseline("eventfd_pingpong", iterations=self.events)
         return {"event cross core": ours["one_way_us"]["p50"], "eventfd cross core": bare["one_way_us"]["p50"]}
 
-    def all(self):
+    def all(self, _number):
         steps = [self.cache_line, self.hop_64, self.ucx, self.libfabric, self.handover, self.stage,
                  self.events_same_core, self.events_cross_core, self.touched, self.copied]
         return [Step(step.__name__, step, optional=step.__name__ in ("ucx", "libfabric"),

@@ -29,23 +29,28 @@ def size_name(size):
     return f"{size // MIB} MiB" if size >= MIB else f"{size // KIB} KiB" if size >= KIB else f"{size} B"
 
 
-def median(values, name):
-    numbers = [value for value in values.get(name, []) if value is not None and math.isfinite(value)]
+def is_number(value):
+    return value is not None and math.isfinite(value)
+
+
+def median(numbers):
+    numbers = [number for number in numbers if is_number(number)]
     return statistics.median(numbers) if numbers else None
+
+
+def median_ratio(ours, against):
+    """Of the ratios within each round: a machine that changes its speed between rounds moves both medians, and no ratio."""
+    return median(mine / theirs for mine, theirs in zip(ours, against) if is_number(mine) and is_number(theirs))
 
 
 def judge(values, rows):
     results = []
     for row in rows:
-        ours = median(values, row.ours)
-        against = median(values, row.against) if row.against else None
-        ratio = None
-        if ours is None or (row.against and against is None):
-            verdict = "not measured"
-        else:
-            ratio = ours / against if row.against else ours
-            verdict = row.verdict(ratio)
-        results.append({"what": row.what, "ours": ours, "against": against, "ratio": ratio if row.against else None,
+        all_ours, all_against = values.get(row.ours, []), values.get(row.against, [])
+        ours, ratio = median(all_ours), median_ratio(all_ours, all_against)
+        judged = ratio if row.against else ours
+        verdict = "not measured" if judged is None else row.verdict(judged)
+        results.append({"what": row.what, "ours": ours, "against": median(all_against), "ratio": ratio,
                         "target": row.target, "verdict": verdict})
         if row.at_least:
             results[-1]["at_least"] = True
@@ -63,7 +68,7 @@ def limit(result):
 
 
 def print_table(results, rounds):
-    print(f"medians of {rounds} interleaved rounds, pinned; microseconds one way unless a row says otherwise")
+    print(f"medians of {rounds} interleaved rounds, pinned, and of the ratios within each; microseconds one way unless a row says otherwise")
     width = max(len(result["what"]) for result in results)
     print(f"{'what':<{width}}  {'ours':>9}  {'against':>9}  {'ratio':>7}  {'target':>8}")
     for result in results:

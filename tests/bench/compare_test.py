@@ -72,7 +72,11 @@ class Table(unittest.TestCase):
     def test_medians_ratios_and_verdicts(self):
         results = table.judge({"ours": [3, 1, 2], "theirs": [1, float("nan"), None, 1]}, self.ROWS)
         self.assertEqual(["MISS", "ok", "", "not measured", "ok"], [result["verdict"] for result in results])
-        self.assertEqual([2, 2, 2, None, None], [result["ratio"] for result in results])
+        self.assertEqual([3, 3, 3, None, None], [result["ratio"] for result in results])  # one round has both sides and numbers
+
+    def test_a_round_at_another_speed_moves_no_ratio(self):
+        result = table.judge({"ours": [1, 1, 10], "theirs": [1, 10, 10]}, self.ROWS)[0]
+        self.assertEqual((1, 10, 1, "ok"), (result["ours"], result["against"], result["ratio"], result["verdict"]))
 
     def test_the_printed_table(self):
         printed = io.StringIO()
@@ -99,7 +103,7 @@ class Rounds(unittest.TestCase):
         def __init__(self, *steps):
             self.steps = steps
 
-        def all(self):
+        def all(self, _number):
             return self.steps
 
     class NoRunner:
@@ -116,6 +120,27 @@ class Rounds(unittest.TestCase):
     def test_what_others_cannot_do_leaves_a_reason(self):
         values, reasons = self.measure(measuring.Step("ours", lambda: {"a": 1}), measuring.Step("theirs", self.fails, optional=True))
         self.assertEqual(({"a": [1, 1]}, {"theirs": "it broke"}), (values, reasons))
+
+    def test_a_value_stands_at_the_number_of_its_round(self):
+        numbers = iter(range(2))
+
+        def fails_first():
+            if next(numbers) == 0:
+                self.fails()
+            return {"late": 7}
+
+        values, _ = self.measure(measuring.Step("ours", lambda: {"a": 1}), measuring.Step("theirs", fails_first, optional=True))
+        self.assertEqual({"a": [1, 1], "late": [None, 7]}, values)
+
+    def test_verbs_neighbours_run_in_every_third_round_and_targets_in_each(self):
+        rounds = verbs_rounds.Round.__new__(verbs_rounds.Round)  # without a device
+        names = [[step.name for step in rounds.all(number)] for number in range(3)]
+        self.assertIn("ib_send_lat 64", names[0])
+        for each in names:
+            at = each.index("hop bw 65536")
+            self.assertEqual("ib_write_bw 65536", each[at + 1])
+        self.assertEqual(names[1], names[2])
+        self.assertNotIn("ib_send_lat 64", names[1])
 
     def test_what_we_cannot_do_ends_the_run(self):
         with self.assertRaises(runners.Failed):
