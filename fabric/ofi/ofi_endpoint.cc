@@ -217,6 +217,7 @@ void OfiEndpoint::progress_if_idle() noexcept {
   const bool idle = polls == polls_seen_;
   polls_seen_ = polls;
   if (!idle || queue_.armed() || !failure_.connected()) return;
+  const std::lock_guard lock(progress_or_sleep_);
   ::fi_cq_read(completions_.get(), nullptr, 0);
   if (queue_.armed()) queue_.wake();
 }
@@ -225,6 +226,7 @@ bool OfiEndpoint::prepare_sleep(int epoll) noexcept {
   if (!endpoint_) return true;
   if (!failure_.connected()) return false;
   if (arrivals_.room() == 0) return true;  // nothing is read before the caller posts receives
+  const std::lock_guard lock(progress_or_sleep_);
   fid* object = &completions_->fid;
   return ::fi_trywait(domain_.fabric(), &object, 1) == FI_SUCCESS && wait_.watch(epoll, *completions_);
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "fabric/fabric.h"
@@ -138,6 +139,8 @@ class OfiEndpoint final : public Endpoint {
   FailureRecord failure_;
 
   std::uint64_t polls_seen_ = 0;  // the control thread's
+  // libfabric copies its list of descriptors for who falls asleep without the lock under which it polls and changes it.
+  std::mutex progress_or_sleep_;
 };
 
 }  // namespace npf::fabric::ofi
