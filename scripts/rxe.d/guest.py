@@ -116,13 +116,13 @@ class Guest:
         return arguments
 
     def start_qemu(self, arguments, given):
-        """QEMU, with its ends of the sockets; ours are closed here, so that its end is ours too."""
-        if self.machine.link is not None:
-            given.append(self.machine.link)
+        """QEMU, with its ends of the sockets; ours are closed here, so that its end is ours too. But for the cable's."""
+        cable = [] if self.machine.link is None else [self.machine.link]
         stream = None if self.machine.is_shell else subprocess.DEVNULL
         # A session of its own: the terminal's Ctrl-C is for this script, which then ends the guests.
         process = subprocess.Popen(arguments, stdin=stream, stdout=stream, stderr=self.qemu_words,
-                                   pass_fds=[each.fileno() for each in given], start_new_session=not self.machine.is_shell)
+                                   pass_fds=[each.fileno() for each in given + cable],
+                                   start_new_session=not self.machine.is_shell)
         for each in given:
             each.close()
         return process
@@ -149,6 +149,14 @@ class Guest:
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()
+            if self.machine.link is not None:
+                threading.Thread(target=self.swallow_frames, daemon=True).start()
+
+    def swallow_frames(self):
+        """A host that is off does not jam its peer's port, and QEMU's would be: half a frame written waits for ever."""
+        self.machine.link.setblocking(True)  # QEMU had made it otherwise
+        while self.machine.link.recv(1 << 16):
+            pass
 
     def kill_on_request(self):
         """As a host that loses power. That it did not come to an end is then no failure."""

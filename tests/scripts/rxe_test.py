@@ -187,6 +187,21 @@ class Pair(Rxe):
         code, out, err = self.run_in_guest("--pair", "--b", "sleep 1000", "--", "sh", "-c", asks)
         self.assertEqual((code, out.split(), err), (5, b"a| 0 a| 1 a| killed".split(), b""))
 
+    def test_sends_on_when_the_other_was_switched_off_in_the_middle_of_it(self):
+        flood = ("import socket, subprocess, threading\n"
+                 "wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                 "wire.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)\n"
+                 "def send(datagrams):\n"
+                 "    for _ in range(datagrams): wire.sendto(bytes(1400), ('10.8.0.255', 9))\n"
+                 "killer = threading.Thread(target=subprocess.check_call, args=(['rxe-control', 'kill-peer'],))\n"
+                 "killer.start()\n"
+                 "while killer.is_alive(): send(10)\n"
+                 "wire.settimeout(5)\n"
+                 "send(5000)\n"
+                 "print('sent')\n")
+        code, out, err = self.run_in_guest("--pair", "--b", "sleep 1000", "--", "python3", "-c", flood)
+        self.assertEqual((code, out, err), (0, b"a| sent\n", b""))
+
     def test_does_not_wait_for_one_that_never_gets_ready(self):
         code, _, err = self.run_in_guest("--pair", "--netem", "lose 1%", "--", "true")
         self.assertEqual(code, 2)
