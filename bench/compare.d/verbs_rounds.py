@@ -12,10 +12,11 @@ from table import KIB, MIB, Row, size_name
 SIZES = [64, 4 * KIB, 64 * KIB, MIB]
 BANDWIDTH_SIZES = [64 * KIB, MIB]
 ITERATIONS = {64: 1000, 4 * KIB: 1000, 64 * KIB: 200, MIB: 40}
-# Of both sides: npu-bench's slots, perftest's depth. Each further slot is memory that the hop goes through, and perftest, which
-# sends one buffer again and again, does not: DEEPER shows by how much. Latency has one tensor in flight and the deeper ring, since
-# credits come in halves of it: with four slots every second tensor meets one, and 64 B take twice as long.
-IN_FLIGHT = 4
+# Of both sides: npu-bench's slots, perftest's depth. rdma_rxe itself has 512 KiB under way, so two tensors of 1 MiB keep it busy.
+# Each further slot is memory that the hop goes through, and perftest, which sends one buffer again and again, does not: DEEPER
+# shows by how much. Latency has one tensor in flight and the deeper ring, since credits come in halves of it: with four slots every
+# second tensor meets one, and 64 B take twice as long.
+IN_FLIGHT = {64 * KIB: 4, MIB: 2}
 DEEPER = 8
 UCX_BUFFERED_MAX = 4 * KIB    # bcopy up to here, which is what UCX takes by itself
 ROUNDS_A_NEIGHBOUR = 3
@@ -41,7 +42,7 @@ def device_of(ipv4, root=pathlib.Path("/sys/class/infiniband")):
 
 
 def bandwidth_name(program, size, depth):
-    return f"{program} {size}" if depth == IN_FLIGHT else f"{program} {size} of {depth}"
+    return f"{program} {size} of {depth}"
 
 
 class Round:
@@ -66,7 +67,7 @@ class Round:
         return {f"hop {size}": row["one_way_us"]["p50"], f"hop avg {size}": row["one_way_us"]["avg"],
                 f"hop min {size}": row["one_way_us"]["min"], **counts}
 
-    def hop_bandwidth(self, size, depth=IN_FLIGHT):
+    def hop_bandwidth(self, size, depth):
         return {bandwidth_name("hop bw", size, depth): self.ours("bw", size, depth)["gb_per_s"]}
 
     def perftest(self, program, size, *options):
@@ -78,7 +79,7 @@ class Round:
         output = self.perftest(program, size)
         return {f"{program} {size}": foreign.perftest_typical_us(output), f"{program} min {size}": foreign.perftest_min_us(output)}
 
-    def bandwidth(self, size, depth=IN_FLIGHT):
+    def bandwidth(self, size, depth):
         output = self.perftest("ib_write_bw", size, "-t", str(depth))
         return {bandwidth_name("ib_write_bw", size, depth): foreign.perftest_gb_per_s(output)}
 
@@ -99,7 +100,7 @@ class Round:
         return {f"{test} {size}": foreign.ucx_p50_us(self.ucx(test, size))}
 
     def ucx_bandwidth(self, size):
-        return {f"put_bw {size}": foreign.ucx_gb_per_s(self.ucx("put_bw", size, "-O", str(IN_FLIGHT)))}
+        return {f"put_bw {size}": foreign.ucx_gb_per_s(self.ucx("put_bw", size, "-O", str(IN_FLIGHT[size])))}
 
     def all(self, number):
         """Rows with a target every round; the others, which only inform, in one of ROUNDS_A_NEIGHBOUR."""
@@ -120,21 +121,19 @@ class Round:
             if size <= UCX_BUFFERED_MAX:  # above it UCX fragments active messages itself
                 add(f"ucx am_lat {size}", self.ucx_latency, "am_lat", size)
         for size in BANDWIDTH_SIZES:
-            add(f"hop bw {size}", self.hop_bandwidth, size, optional=False)
-            add(f"ib_write_bw {size}", self.bandwidth, size)
+            for depth in [IN_FLIGHT[size], DEEPER] if with_neighbours else [IN_FLIGHT[size]]:
+                add(bandwidth_name("hop bw", size, depth), self.hop_bandwidth, size, depth, optional=False)
+                add(bandwidth_name("ib_write_bw", size, depth), self.bandwidth, size, depth)
             if with_neighbours:
                 add(f"ucx put_bw {size}", self.ucx_bandwidth, size)
-                add(f"hop bw {size} of {DEEPER}", self.hop_bandwidth, size, DEEPER)
-                add(f"ib_write_bw {size} of {DEEPER}", self.bandwidth, size, DEEPER)
         return steps
 
 
 def wanted_rows(values):
     rows = [Row(f"{size_name(size)} hop / ib_write_lat", f"hop {size}", f"ib_write_lat {size}", WRITE_LATENCY_TARGET) for size in SIZES]
-    rows += [Row(f"{size_name(size)} GB/s / ib_write_bw", f"hop bw {size}", f"ib_write_bw {size}", WRITE_BANDWIDTH_TARGET, at_least=True)
-             for size in BANDWIDTH_SIZES]
-    rows += [Row(f"{size_name(size)} GB/s / ib_write_bw, {DEEPER} in flight", bandwidth_name("hop bw", size, DEEPER),
-                 bandwidth_name("ib_write_bw", size, DEEPER), at_least=True) for size in BANDWIDTH_SIZES]
+    for depths, target in ((IN_FLIGHT, WRITE_BANDWIDTH_TARGET), (dict.fromkeys(BANDWIDTH_SIZES, DEEPER), None)):
+        rows += [Row(f"{size_name(size)} GB/s / ib_write_bw, {depths[size]} in flight", bandwidth_name("hop bw", size, depths[size]),
+                     bandwidth_name("ib_write_bw", size, depths[size]), target, at_least=True) for size in BANDWIDTH_SIZES]
     # A busy machine moves medians by its scheduler's slices, and the fastest of a thousand least.
     rows += [Row(f"{size_name(size)} hop / ib_write_lat, minimum of each", f"hop min {size}", f"ib_write_lat min {size}") for size in SIZES]
     rows += [Row(f"{size_name(size)} hop / ib_send_lat", f"hop {size}", f"ib_send_lat {size}") for size in SIZES]
@@ -142,7 +141,8 @@ def wanted_rows(values):
     rows += [Row(f"{size_name(size)} hop / ucx rc_verbs put_lat", f"hop {size}", f"put_lat {size}") for size in SIZES]
     rows += [Row(f"{size_name(size)} hop / ucx rc_verbs am_lat", f"hop {size}", f"am_lat {size}") for size in SIZES
              if size <= UCX_BUFFERED_MAX]
-    rows += [Row(f"{size_name(size)} GB/s / ucx rc_verbs put_bw", f"hop bw {size}", f"put_bw {size}") for size in BANDWIDTH_SIZES]
+    rows += [Row(f"{size_name(size)} GB/s / ucx rc_verbs put_bw", bandwidth_name("hop bw", size, IN_FLIGHT[size]), f"put_bw {size}")
+             for size in BANDWIDTH_SIZES]
     rows += [Row(f"{what} per hop of {size_name(size)}, busy", f"{what} per hop {size}", None, 0)
              for size in SIZES for what in ("copies", "allocations")]
     return rows

@@ -137,8 +137,8 @@ class Rounds(unittest.TestCase):
         names = [[step.name for step in rounds.all(number)] for number in range(3)]
         self.assertIn("ib_send_lat 64", names[0])
         for each in names:
-            at = each.index("hop bw 65536")
-            self.assertEqual("ib_write_bw 65536", each[at + 1])
+            at = each.index("hop bw 65536 of 4")
+            self.assertEqual("ib_write_bw 65536 of 4", each[at + 1])
         self.assertEqual(names[1], names[2])
         self.assertNotIn("ib_send_lat 64", names[1])
 

@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/fabric/verbs/bad_input/guest.h"
 #include "tests/fabric_availability.h"
@@ -15,34 +18,45 @@ namespace {
 // The device is taken away by the next test, and a process that hangs must not take the others' time.
 constexpr unsigned kSecondsPerTest = 60;
 
+// Its sentences stay unseen unless it fails: those of all would hide them where only the end of a long output is shown.
 bool passes(const char* program, const std::string& name) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> output(std::tmpfile(), std::fclose);
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(kSecondsPerTest);
+    ::dup2(::fileno(output.get()), STDOUT_FILENO);
+    ::dup2(::fileno(output.get()), STDERR_FILENO);
     const std::string filter = "--gtest_filter=" + name;
     ::execl(program, program, filter.c_str(), "--gtest_brief=1", static_cast<char*>(nullptr));
     ::_exit(1);
   }
   int status = 0;
   ::waitpid(child, &status, 0);
-  const bool passed = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  std::printf("%s %s\n", passed ? "ok    " : "FAILED", name.c_str());
-  std::fflush(stdout);
-  return passed;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    std::printf("ok     %s\n", name.c_str());
+    return true;
+  }
+  std::rewind(output.get());
+  for (int c = std::fgetc(output.get()); c != EOF; c = std::fgetc(output.get())) std::putchar(c);
+  std::printf("FAILED %s (%s %d)\n", name.c_str(), WIFSIGNALED(status) ? "signal" : "exit code",
+              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+  return false;
 }
 
 int run_each(const char* program) {
   const testing::UnitTest& all = *testing::UnitTest::GetInstance();
-  int failed = 0;
+  std::vector<std::string> failed;
   for (int i = 0; i < all.total_test_suite_count(); ++i) {
     const testing::TestSuite& suite = *all.GetTestSuite(i);
     for (int k = 0; k < suite.total_test_count(); ++k) {
       const std::string name = std::string(suite.name()) + "." + suite.GetTestInfo(k)->name();
-      if (!passes(program, name)) ++failed;
+      if (!passes(program, name)) failed.push_back(name);
+      std::fflush(stdout);
     }
   }
-  std::printf("%d of %d failed\n", failed, all.total_test_count());
-  return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  std::printf("%zu of %d failed\n", failed.size(), all.total_test_count());
+  for (const std::string& name : failed) std::printf("  %s\n", name.c_str());
+  return failed.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 }  // namespace
