@@ -50,7 +50,7 @@ class VerbsCompletionQueue final : public CompletionQueue {
   std::size_t poll(std::span<Completion> completions) noexcept override;
   void arm() noexcept override;
   void disarm() noexcept override;
-  bool armed() const noexcept override { return armed_; }
+  bool armed() const noexcept override { return armed_.load(std::memory_order_relaxed); }
   int fd() const noexcept override { return epoll_.get(); }
 
   ibv_cq* get() const { return queue_; }
@@ -60,6 +60,9 @@ class VerbsCompletionQueue final : public CompletionQueue {
   Result<Token> join(VerbsEndpoint* endpoint, std::uint32_t completions);
   // Threads: the data path's. What the device still has for it is dropped.
   void leave(const Token& token, std::uint32_t completions);
+
+  // How often the data path has found nothing more in the device's queue. Threads: any.
+  std::uint64_t times_drained() const noexcept { return times_drained_.load(std::memory_order_relaxed); }
 
   // An endpoint has failed: ends a sleep, or the next one, and has the data path flush what it posted. Threads: any.
   void report_failure() noexcept;
@@ -84,8 +87,9 @@ class VerbsCompletionQueue final : public CompletionQueue {
   ibv_comp_channel* channel_ = nullptr;
   ibv_cq* queue_ = nullptr;
   ScopedFd event_;
-  ScopedFd epoll_;  // of the channel and event_
-  bool armed_ = false;
+  ScopedFd epoll_;                               // of the channel and event_
+  std::atomic<bool> armed_{false};               // the data path's
+  std::atomic<std::uint64_t> times_drained_{0};  // the data path's
   std::unique_ptr<std::array<Seat, Token::kSeats>> seats_;
   std::atomic<bool> somebody_failed_{false};
   std::deque<ibv_wc> stashed_;  // polled while an endpoint left; the data path's

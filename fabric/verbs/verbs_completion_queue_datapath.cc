@@ -18,7 +18,10 @@ std::size_t VerbsCompletionQueue::poll(std::span<Completion> completions) noexce
     for (int i = 0; i < found; ++i) {
       if (translate(works[static_cast<std::size_t>(i)], completions[count])) ++count;
     }
-    if (found < static_cast<int>(wanted)) break;
+    if (found < static_cast<int>(wanted)) {
+      times_drained_.store(times_drained_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      break;
+    }
   }
   return count;
 }

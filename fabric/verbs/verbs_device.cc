@@ -17,10 +17,6 @@ namespace npf::fabric::verbs {
 
 namespace {
 
-// Connections are looked at this often, and one that was idle since the last look is asked whether its peer still answers;
-// with the transport's own retries (verbs_endpoint.h) a vanished host is known within 0.7 s.
-constexpr std::uint64_t kIdleProbeNs = 100 * kNsPerMs;
-
 struct Registry {
   std::mutex mutex;
   std::map<ibv_context*, std::weak_ptr<VerbsDevice>> devices;  // guarded by mutex
@@ -100,12 +96,12 @@ VerbsDevice::~VerbsDevice() {
 }
 
 void VerbsDevice::run() {
-  std::uint64_t next_tick_ns = monotonic_ns() + kIdleProbeNs;
+  std::uint64_t next_tick_ns = monotonic_ns() + kTickNs;
   for (;;) {
     const std::uint64_t now_ns = monotonic_ns();
     if (now_ns >= next_tick_ns) {
       tick();
-      next_tick_ns = now_ns + kIdleProbeNs;
+      next_tick_ns = now_ns + kTickNs;
     }
     std::array<epoll_event, 3> events;
     const std::uint64_t left_ns = next_tick_ns > now_ns ? next_tick_ns - now_ns : 0;
@@ -141,7 +137,7 @@ void VerbsDevice::on_device_event(const ibv_async_event& event) {
   const std::string text = ibv_event_type_str(event.event_type);
   log(LogLevel::kWarning, "verbs: device " + name() + " reports: " + text);
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(last_event_mutex_);
     last_event_ = text;
   }
   switch (event.event_type) {
@@ -171,7 +167,7 @@ std::string VerbsDevice::condition() const {
   ibv_port_attr now{};
   std::string text = "device " + name() + ", port " + std::to_string(port_) + " ";
   text += ibv_query_port(context_, port_, &now) == 0 ? ibv_port_state_str(now.state) : "does not answer";
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(last_event_mutex_);
   if (!last_event_.empty()) text += ", last reported: " + last_event_;
   return text;
 }

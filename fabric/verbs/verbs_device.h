@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "fabric/verbs/verbs_cm.h"
@@ -19,6 +20,10 @@
 namespace npf::fabric::verbs {
 
 class VerbsEndpoint;
+
+// Connections are looked at this often, and one that was idle since the last look is asked whether its peer still answers;
+// with the transport's own retries (verbs_endpoint.h) a vanished host is known within 0.7 s.
+inline constexpr std::uint64_t kTickNs = 100 * kNsPerMs;
 
 // Whoever hears of its own connection's events. Called on the control thread.
 // RDMA CM keeps one context of a device for a process, so all domains on it share this. It begins with the first and
@@ -70,9 +75,10 @@ class VerbsDevice {
   ScopedFd epoll_;
   ScopedFd stop_;
   std::thread thread_;
-  mutable std::mutex mutex_;
-  std::set<VerbsEndpoint*> endpoints_;  // guarded by mutex_
-  std::string last_event_;              // guarded by mutex_
+  std::mutex mutex_;
+  std::set<VerbsEndpoint*> endpoints_;   // guarded by mutex_
+  mutable std::mutex last_event_mutex_;  // of its own: endpoints ask for the condition while mutex_ is held
+  std::string last_event_;               // guarded by last_event_mutex_
 };
 
 }  // namespace npf::fabric::verbs

@@ -19,6 +19,14 @@ constexpr int kNobodyListens = 8;  // invalid service ID; InfiniBand specificati
 // At least one request a quarter of the queue is signaled, so that the rest is known to be done.
 constexpr std::uint32_t kSignalsPerQueue = 4;
 
+// How many ticks it can take until the transport has given up: each try ends after one to four times 4.096 us x 2^exponent
+// (InfiniBand specification 9.7.6.1.3). Ticks, not a clock: they stand still where the process does.
+std::uint32_t probe_ticks_of(std::uint8_t timeout_exponent, std::uint8_t retries) {
+  constexpr std::uint64_t kUnitNs = 4096;
+  const std::uint64_t longest_ns = (4 * kUnitNs << timeout_exponent) * (retries + 1U);
+  return static_cast<std::uint32_t>(longest_ns / kTickNs + 1);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<VerbsEndpoint>> VerbsEndpoint::create(VerbsDomain& domain, CmId&& id,
@@ -172,6 +180,7 @@ Result<void> VerbsEndpoint::go_live() {
                                         std::to_string(attributes.rnr_retry) + ", timeout " +
                                         std::to_string(attributes.timeout) + "); a lost peer would never be noticed"};
   }
+  probe_ticks_max_ = probe_ticks_of(attributes.timeout, attributes.retry_cnt);
   constexpr unsigned kSmallestMtu = 128;
   log(LogLevel::kInfo, "verbs: connected to " + peer_ + ", from " + to_text(rdma_get_local_addr(id_.get())) + ", MTU " +
                            std::to_string(kSmallestMtu << static_cast<unsigned>(attributes.path_mtu)) + ", " +
@@ -209,7 +218,11 @@ void VerbsEndpoint::probe_if_idle() noexcept {
   const std::uint64_t activity = activity_.load(std::memory_order_relaxed);
   const bool idle = activity == activity_probed_;
   activity_probed_ = activity;
-  if (!idle || !failure_.connected() || probing_.exchange(true, std::memory_order_relaxed)) return;
+  if (!failure_.connected()) return;
+  if (probing_.load(std::memory_order_relaxed)) return check_probe();
+  if (!idle) return;
+  probing_.store(true, std::memory_order_relaxed);
+  probe_ticks_ = 0;
   Token token = token_;
   token.kind = Token::Kind::kProbe;
   ibv_send_wr probe{};
@@ -218,6 +231,18 @@ void VerbsEndpoint::probe_if_idle() noexcept {
   probe.send_flags = IBV_SEND_SIGNALED;
   ibv_send_wr* refused = nullptr;
   if (ibv_post_send(pair_, &probe, &refused) != 0) probing_.store(false, std::memory_order_relaxed);
+}
+
+// A device has to answer it, if only with an error, and may forget to: rdma_rxe, when its link goes down meanwhile (1 probe in
+// 20). What the owner has not polled is no such case, so it must have found its queue empty after the time was over.
+void VerbsEndpoint::check_probe() noexcept {
+  if (++probe_ticks_ == probe_ticks_max_) drained_at_the_end_ = queue_.times_drained();
+  if (probe_ticks_ <= probe_ticks_max_) return;
+  const bool has_polled = queue_.times_drained() >= drained_at_the_end_ + 2;  // one may have begun before
+  if (!has_polled && !queue_.armed()) return;
+  fail({Status::kPeerDied, "the device answered an empty WRITE neither with success nor with an error for " +
+                               std::to_string(probe_ticks_ * kTickNs / kNsPerMs) +
+                               " ms; the path to the peer is gone; " + domain_.device()->condition()});
 }
 
 bool VerbsEndpoint::complete_probe(const ibv_wc& work) noexcept {

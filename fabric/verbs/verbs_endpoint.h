@@ -78,6 +78,7 @@ class VerbsEndpoint final : public Endpoint {
   Status ring_doorbell(SendBatch& batch, std::uint32_t& posted) noexcept;
   PostResult hand_over(std::span<const ReceiveRequest> requests) noexcept;
 
+  void check_probe() noexcept;
   bool complete_probe(const ibv_wc& work) noexcept;
   Status failure_of(const ibv_wc& work, Token::Kind kind, Opcode opcode) noexcept;
 
@@ -108,6 +109,9 @@ class VerbsEndpoint final : public Endpoint {
   std::atomic<std::uint64_t> activity_{0};  // completions seen; the data path's
   std::uint64_t activity_probed_ = 0;       // the control thread's
   std::atomic<bool> probing_{false};
+  std::uint32_t probe_ticks_max_ = 0;     // within them the transport has given up
+  std::uint32_t probe_ticks_ = 0;         // since the probe was posted; the control thread's
+  std::uint64_t drained_at_the_end_ = 0;  // the queue's count when they were over; the control thread's
 
   std::mutex disconnect_mutex_;
   bool connected_ = false;  // RDMA CM has a connection to end; guarded by disconnect_mutex_

@@ -100,8 +100,13 @@ TEST_F(VerbsRemovalBadInput, ALinkThatGoesDownInTheMiddleEndsBothSidesWithItsSta
   Stream stream;
   ASSERT_TRUE(stream.run_until_failed([] { shell("ip link set rdma0 down"); }));
   stream.expect_exactly_once();
-  EXPECT_TRUE(tells(stream.a().first_cause(), Status::kDisconnected,
-                    {kHost, kDevice, "WRITE", "port is down", "status 2", "device rxe0, port 1"}));
+  const Error cause = stream.a().first_cause();
+  // Most often the device fails the WRITE. rdma_rxe may flush it before it says why, or forget it, and what asks idle
+  // connections ends that after 2 s more.
+  EXPECT_TRUE(cause.status == Status::kDisconnected || cause.status == Status::kPeerDied);
+  EXPECT_TRUE(tells(cause, cause.status, {kHost, kDevice, "WRITE", "device rxe0, port 1"}));
+  const bool says_why = cause.message.find("status 2") != std::string::npos;
+  EXPECT_TRUE(!says_why || cause.message.find("its port is down") != std::string::npos) << cause.message;
   EXPECT_NE(stream.b().state(), EndpointState::kConnected);
 }
 
